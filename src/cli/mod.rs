@@ -1,0 +1,68 @@
+//! The program: commands, what they print, and exit codes (0 in order, 1 findings, 2 could not).
+//!
+//! This room may not know: everything it can leave to another room.
+
+mod check;
+mod dev;
+mod host;
+mod serve;
+mod simulate;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+/// Declarative, durable business processes on Temporal.
+#[derive(Parser)]
+#[command(name = "fermata", version, about, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Commands,
+}
+
+#[derive(Subcommand)]
+enum Commands {
+    /// Check definitions: every complaint with its file, line, column and a way forward
+    Check {
+        /// Files or folders; `definitions` unless said
+        paths: Vec<PathBuf>,
+    },
+    /// Run a definition on a virtual clock, without a server
+    Simulate(simulate::Arguments),
+    /// Everything in one command: Temporal, worker, API, stand-ins for services
+    Dev(dev::Arguments),
+    /// The API and a worker, against any Temporal
+    Serve(serve::ServeArguments),
+    /// A worker only, against any Temporal
+    Worker(serve::WorkerArguments),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Human,
+    Json,
+}
+
+/// Runs the program with its arguments.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let code = match arguments.command {
+        Commands::Check { paths } => check::run(&paths),
+        Commands::Simulate(arguments) => simulate::run(&arguments),
+        Commands::Dev(arguments) => dev::run(&arguments),
+        Commands::Serve(arguments) => serve::run(&arguments),
+        Commands::Worker(arguments) => serve::run_worker(&arguments),
+    };
+    ExitCode::from(code)
+}
+
+const OK: u8 = 0;
+const FINDINGS: u8 = 1;
+const COULD_NOT: u8 = 2;
+
+/// Whether standard error is a terminal that shows colours.
+fn colour() -> bool {
+    use std::io::IsTerminal;
+    std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none()
+}

@@ -1,0 +1,159 @@
+//! `fermata simulate FILE --input … [--scenario …] [--format json]`.
+
+use std::path::{Path, PathBuf};
+
+use super::{COULD_NOT, FINDINGS, Format, OK, colour};
+use crate::catalog::check_file;
+use crate::diagnostic::{Code, Diagnostic, Source, has_errors, render, render_all};
+use crate::machine::{RunError, Trace, What};
+use crate::simulate::{Report, Scenario, Status, check, read_scenario, simulate};
+use crate::value::{Duration, Time, Value, from_json, to_json};
+
+#[derive(clap::Args)]
+pub(super) struct Arguments {
+    /// The definition, such as definitions/UserGranted/v1.yaml
+    file: PathBuf,
+    /// The input as JSON, or `@FILE`
+    #[arg(long)]
+    input: Option<String>,
+    /// How the services answer, what happens when, and what is expected
+    #[arg(long)]
+    scenario: Option<PathBuf>,
+    /// `json` prints the trace as JSON lines
+    #[arg(long, value_enum, default_value = "human")]
+    format: Format,
+}
+
+pub(super) fn run(arguments: &Arguments) -> u8 {
+    match prepare(arguments) {
+        Ok((plan, scenario, source)) => match simulate(&plan, &scenario) {
+            Ok(report) => show(arguments.format, &plan, &scenario, &report, source.as_ref()),
+            Err(refused) => {
+                eprintln!("{refused}");
+                FINDINGS
+            }
+        },
+        Err(code) => code,
+    }
+}
+
+type Prepared = (std::sync::Arc<crate::plan::Plan>, Scenario, Option<Source>);
+
+fn prepare(arguments: &Arguments) -> Result<Prepared, u8> {
+    let checked = check_file(&arguments.file);
+    if !checked.complaints.is_empty() {
+        eprintln!("{}", render_all(&checked.complaints, &checked.source, colour()));
+    }
+    let plan = checked.plan.ok_or(if checked.complaints.iter().any(|d| d.code == Code::Unreadable) {
+        COULD_NOT
+    } else {
+        FINDINGS
+    })?;
+    let (mut scenario, source) = match &arguments.scenario {
+        Some(path) => read(path)?,
+        None => (Scenario::plain(Value::map::<String>([])), None),
+    };
+    if let Some(input) = &arguments.input {
+        scenario.input = input_of(input).map_err(|message| {
+            eprintln!("--input: {message}");
+            COULD_NOT
+        })?;
+    }
+    let unknown: Vec<&String> =
+        scenario.answers.keys().filter(|key| !plan.has_step(key.rsplit('.').next().unwrap_or(key))).collect();
+    if let [first, ..] = unknown.as_slice() {
+        let ids = plan.ids().collect::<Vec<_>>().join(", ");
+        eprintln!("the scenario answers `{first}`, but no step has this id; there are {ids}");
+        return Err(FINDINGS);
+    }
+    Ok((plan, scenario, source))
+}
+
+fn read(path: &Path) -> Result<(Scenario, Option<Source>), u8> {
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        eprintln!("{}: cannot be read: {error}", path.display());
+        COULD_NOT
+    })?;
+    let (scenario, complaints) = read_scenario(&text);
+    let source = Source::new(path.display().to_string(), text);
+    if !complaints.is_empty() {
+        eprintln!("{}", render_all(&complaints, &source, colour()));
+    }
+    match scenario {
+        Some(scenario) if !has_errors(&complaints) => Ok((scenario, Some(source))),
+        _ => Err(FINDINGS),
+    }
+}
+
+fn input_of(text: &str) -> Result<Value, String> {
+    match text.strip_prefix('@') {
+        Some(path) => {
+            let text = std::fs::read_to_string(path).map_err(|e| format!("{path}: cannot be read: {e}"))?;
+            from_json(&text).map_err(|e| format!("{path}: {e}"))
+        }
+        None => from_json(text).map_err(|e| e.to_string()),
+    }
+}
+
+fn show(format: Format, plan: &crate::plan::Plan, scenario: &Scenario, report: &Report, source: Option<&Source>) -> u8 {
+    match format {
+        Format::Json => {
+            for (_, trace) in &report.trace {
+                println!("{}", serde_json::to_string(trace).unwrap_or_default());
+            }
+        }
+        Format::Human => human(plan, scenario, report),
+    }
+    let wrong = check(scenario, report);
+    if let Some(source) = source {
+        for mismatch in &wrong {
+            let complaint = Diagnostic::error(Code::Expectation, mismatch.span, mismatch.message.as_str());
+            eprintln!("{}", render(&complaint, source, colour()));
+        }
+    }
+    let failed = report.status == Status::Failed && scenario.expect.is_none();
+    if wrong.is_empty() && !failed { OK } else { FINDINGS }
+}
+
+fn human(plan: &crate::plan::Plan, scenario: &Scenario, report: &Report) {
+    println!("{} v{}  key {}  from {}", plan.process(), plan.version(), report.key, scenario.at);
+    for (at, trace) in &report.trace {
+        if let Some(line) = words(trace) {
+            let since = Duration(at.millis() - scenario.at.millis());
+            println!("  {:>10}  {:<24} {line}", since.to_string(), trace.path);
+        }
+    }
+    let end = match (&report.result, &report.error) {
+        (Some(result), _) => format!(" with {}", to_json(result)),
+        (_, Some(RunError { kind, message, .. })) => format!(" with {kind}: {message}"),
+        _ => String::new(),
+    };
+    println!("{} after {}{end}", report.status.word(), report.took);
+    for position in &report.waiting {
+        let until = position.until.map_or(String::new(), |t: Time| format!(" until {t}"));
+        println!("  waiting at {}: for {}{until}", position.path, position.waits_for);
+    }
+}
+
+/// A line of the trace in words; `None` for what only repeats another line.
+fn words(trace: &Trace) -> Option<String> {
+    Some(match &trace.what {
+        What::Entered => return None,
+        What::Called { .. } => "called".to_owned(),
+        What::Ended { outcome, attempts } => match attempts {
+            Some(n) if *n > 1 => format!("answered {outcome}, attempt {n}"),
+            _ => format!("answered {outcome}"),
+        },
+        What::Armed { after } => format!("waits {}", Duration(*after)),
+        What::Fired => "time is up".to_owned(),
+        What::Set { name, .. } => format!("set {name}"),
+        What::Log { text } => format!("log: {text}"),
+        What::Skipped { error } => format!("passed over {error}"),
+        What::Exit { error: Some(error), .. } => format!("failed with {error}"),
+        What::Exit { with: "return", .. } => "returned".to_owned(),
+        What::Exit { with: "cancelled", .. } => "cancelled".to_owned(),
+        What::Exit { .. } | What::End { .. } => return None,
+        What::Stray { event } => format!("nothing waited for {event}"),
+        What::CancelRequested => "cancel".to_owned(),
+    })
+}

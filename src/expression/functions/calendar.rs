@@ -1,0 +1,154 @@
+//! The calendar. Dates are texts `YYYY-MM-DD`; zone rules come with the program, never from the machine.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
+use jiff::civil::{self, Weekday};
+use jiff::tz::{TimeZone, TimeZoneDatabase};
+use jiff::{Span, Timestamp};
+
+use super::whole;
+use crate::expression::meter::Meter;
+use crate::expression::operators::{OVERFLOW, whole_millis};
+use crate::value::{Decimal, Duration, Time, Value};
+
+type Args<'a, 'v> = &'a [Cow<'v, Value>];
+type Made = Result<Value, String>;
+
+/// Asked for by name, because jiff's global database prefers the machine's own files where another crate allows it.
+static ZONES: LazyLock<TimeZoneDatabase> = LazyLock::new(TimeZoneDatabase::bundled);
+
+fn text<'a>(args: Args<'a, '_>, at: usize) -> &'a str {
+    args.get(at).and_then(|arg| arg.as_text()).unwrap_or_default()
+}
+
+fn count(args: Args<'_, '_>) -> Result<i64, String> {
+    args.get(1).map_or(Ok(0), |n| whole(n))
+}
+
+fn short(text: &str) -> String {
+    text.chars().take(40).collect()
+}
+
+fn date(text: &str) -> Result<civil::Date, String> {
+    // Strictly this form: jiff would take a whole time, or a week date, for a date too.
+    let shaped = text.len() == 10
+        && text.bytes().enumerate().all(|(at, b)| if at == 4 || at == 7 { b == b'-' } else { b.is_ascii_digit() });
+    let date = if shaped { text.parse::<civil::Date>().ok() } else { None };
+    date.ok_or_else(|| format!("`{}` is not a date: write it as `2026-03-29`", short(text)))
+}
+
+fn zone(name: &str) -> Result<TimeZone, String> {
+    ZONES.get(name).map_err(|_| format!("there is no time zone `{}`: write it as `Europe/Berlin`", short(name)))
+}
+
+fn written(date: Result<civil::Date, jiff::Error>) -> Made {
+    let date = date.ok().filter(|date| (0..=9999).contains(&date.year()));
+    date.map(|date| Value::text(date.to_string())).ok_or_else(|| "the date is beyond the years 0 to 9999".to_owned())
+}
+
+/// The time of day on a date in a zone. A time that the clocks skip is moved on by the gap; of one that comes twice,
+/// the first is meant.
+pub fn at(args: Args<'_, '_>, _: &mut Meter<'_>) -> Made {
+    let (date, clock, zone) = (date(text(args, 0))?, text(args, 1), zone(text(args, 2))?);
+    let is_clock = matches!(clock.len(), 5 | 8)
+        && clock.bytes().enumerate().all(|(at, b)| if at == 2 || at == 5 { b == b':' } else { b.is_ascii_digit() });
+    let time = if is_clock { clock.parse::<civil::Time>().ok() } else { None };
+    let time = time.ok_or_else(|| format!("`{}` is not a time of day: write it as `09:00`", short(clock)))?;
+    let zoned = date.to_datetime(time).to_zoned_datetime(zone).map_err(|_| "the time is out of range".to_owned())?;
+    Ok(Value::Time(Time(zoned.timestamp().as_millisecond())))
+}
+
+pub fn date_of(args: Args<'_, '_>, _: &mut Meter<'_>) -> Made {
+    let zone = zone(text(args, 1))?;
+    let timestamp = match args.first().map(|arg| &**arg) {
+        Some(Value::Time(time)) => time.timestamp(),
+        _ => None,
+    };
+    let timestamp: Timestamp = timestamp.ok_or_else(|| "the time is out of range".to_owned())?;
+    written(Ok(timestamp.to_zoned_datetime(zone).date()))
+}
+
+pub fn add_days(args: Args<'_, '_>, _: &mut Meter<'_>) -> Made {
+    let (date, days) = (date(text(args, 0))?, count(args)?);
+    written(Span::new().try_days(days).and_then(|span| date.checked_add(span)))
+}
+
+/// To the last day of the month where that is shorter.
+pub fn add_months(args: Args<'_, '_>, _: &mut Meter<'_>) -> Made {
+    let (date, months) = (date(text(args, 0))?, count(args)?);
+    written(Span::new().try_months(months).and_then(|span| date.checked_add(span)))
+}
+
+/// From the first to the second; negative where the second is earlier.
+pub fn days_between(args: Args<'_, '_>, _: &mut Meter<'_>) -> Made {
+    let (from, to) = (date(text(args, 0))?, date(text(args, 1))?);
+    let days = from.until(to).map_err(|error| error.to_string())?.get_days();
+    Ok(Value::integer(i64::from(days)))
+}
+
+/// The first day is not counted; Saturdays, Sundays and holidays are free.
+pub fn add_business_days(args: Args<'_, '_>, meter: &mut Meter<'_>) -> Made {
+    let (mut day, days) = (date(text(args, 0))?, count(args)?);
+    let mut holidays = BTreeSet::new();
+    if let Some(Value::List(items)) = args.get(2).map(|arg| &**arg) {
+        for item in items {
+            meter.charge(1)?;
+            let item = item.as_text().ok_or_else(|| format!("a holiday is a date, not {}", item.kind()))?;
+            holidays.insert(date(item)?);
+        }
+    }
+    let mut left = days.unsigned_abs();
+    while left > 0 {
+        meter.charge(1)?;
+        let next = if days > 0 { day.tomorrow() } else { day.yesterday() };
+        day = match next {
+            Ok(next) => next,
+            Err(error) => return written(Err(error)),
+        };
+        if !matches!(day.weekday(), Weekday::Saturday | Weekday::Sunday) && !holidays.contains(&day) {
+            left -= 1;
+        }
+    }
+    written(Ok(day))
+}
+
+pub fn days(args: Args<'_, '_>, _: &mut Meter<'_>) -> Made {
+    length(args, 86_400_000)
+}
+
+pub fn hours(args: Args<'_, '_>, _: &mut Meter<'_>) -> Made {
+    length(args, 3_600_000)
+}
+
+pub fn minutes(args: Args<'_, '_>, _: &mut Meter<'_>) -> Made {
+    length(args, 60_000)
+}
+
+pub fn seconds(args: Args<'_, '_>, _: &mut Meter<'_>) -> Made {
+    length(args, 1_000)
+}
+
+fn length(args: Args<'_, '_>, unit: i64) -> Made {
+    let Some(Value::Number(n)) = args.first().map(|arg| &**arg) else { return Ok(Value::Null) };
+    let millis = Decimal::from(unit).checked_mul(*n).and_then(whole_millis);
+    millis.map(|ms| Value::Duration(Duration(ms))).ok_or_else(|| OVERFLOW.to_owned())
+}
+
+pub fn duration(args: Args<'_, '_>, _: &mut Meter<'_>) -> Made {
+    match args.first().map(|arg| &**arg) {
+        Some(Value::Duration(duration)) => Ok(Value::Duration(*duration)),
+        _ => Duration::parse(text(args, 0)).map(Value::Duration).map_err(|error| error.to_string()),
+    }
+}
+
+pub fn time(args: Args<'_, '_>, _: &mut Meter<'_>) -> Made {
+    match args.first().map(|arg| &**arg) {
+        Some(Value::Time(time)) => Ok(Value::Time(*time)),
+        _ => {
+            let error = || format!("`{}` is not a time: write it as `2026-03-29T07:00:00Z`", short(text(args, 0)));
+            Time::parse(text(args, 0)).map(Value::Time).map_err(|_| error())
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! A first look at the characters: where texts and brackets begin and end, before Rhai reads the words.
+//!
+//! Rhai knows `'x'` as a single character and refuses `''`; it counts places in lines and characters; and it stops at
+//! the first thing it does not understand. This pass hands it a source of the same shape that it can read, and keeps
+//! what is needed to say byte ranges.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use super::Problem;
+
+#[derive(Debug)]
+pub(super) struct Scan {
+    /// What Rhai is given: as many characters in the same lines, `''` as `""`, comments as blanks.
+    pub text: String,
+    /// From the first byte of a text or an opening bracket to behind its end.
+    pairs: BTreeMap<usize, usize>,
+    /// Where the characters of each line begin.
+    lines: Vec<Vec<usize>>,
+    end: usize,
+}
+
+impl Scan {
+    /// Byte offset of a 1-based line and character column.
+    pub fn offset(&self, line: usize, column: usize) -> usize {
+        let starts = line.checked_sub(1).and_then(|at| self.lines.get(at));
+        let found = starts.and_then(|starts| column.checked_sub(1).and_then(|at| starts.get(at)));
+        found.copied().unwrap_or(self.end)
+    }
+
+    /// Behind the text or bracket that begins at `start`.
+    pub fn closing(&self, start: usize) -> Option<usize> {
+        self.pairs.get(&start).copied()
+    }
+
+    /// The pair of brackets that opens first at or behind `start`.
+    pub fn next_pair(&self, start: usize) -> Option<Range<usize>> {
+        self.pairs.range(start..).next().map(|(from, to)| *from..*to)
+    }
+}
+
+/// Finds texts and brackets; every problem of these is found.
+pub(super) fn scan(source: &str) -> Result<Scan, Vec<Problem>> {
+    let mut scanner = Scanner { source, chars: source.char_indices().collect(), at: 0, problems: Vec::new() };
+    let mut scan = Scan { text: String::new(), pairs: BTreeMap::new(), lines: vec![Vec::new()], end: source.len() };
+    for (offset, c) in source.char_indices() {
+        if let Some(line) = scan.lines.last_mut() {
+            line.push(offset);
+        }
+        if c == '\n' {
+            scan.lines.push(Vec::new());
+        }
+    }
+    scanner.run(&mut scan);
+    if scanner.problems.is_empty() { Ok(scan) } else { Err(scanner.problems) }
+}
+
+struct Scanner<'a> {
+    source: &'a str,
+    chars: Vec<(usize, char)>,
+    at: usize,
+    problems: Vec<Problem>,
+}
+
+impl Scanner<'_> {
+    fn peek(&self, ahead: usize) -> Option<char> {
+        self.chars.get(self.at + ahead).map(|(_, c)| *c)
+    }
+
+    fn offset(&self, at: usize) -> usize {
+        self.chars.get(at).map_or(self.source.len(), |(offset, _)| *offset)
+    }
+
+    fn run(&mut self, scan: &mut Scan) {
+        let mut open: Vec<(usize, char)> = Vec::new();
+        while let Some(c) = self.peek(0) {
+            let start = self.offset(self.at);
+            match c {
+                '\'' | '"' => {
+                    self.text(c, start, scan);
+                    continue;
+                }
+                '/' if self.peek(1) == Some('/') => {
+                    self.blank(scan, |scanner| scanner.peek(0).is_none_or(|c| c == '\n'));
+                    continue;
+                }
+                '/' if self.peek(1) == Some('*') => {
+                    let mut last = ' ';
+                    self.blank(scan, |scanner| {
+                        let ended = last == '*' && scanner.peek(0) == Some('/');
+                        last = scanner.peek(0).unwrap_or('/');
+                        ended
+                    });
+                    continue;
+                }
+                '`' => self.complain(start..start + 1, "a back quote cannot begin a text", Some("put texts in `'…'`")),
+                '$' => {
+                    let help = if self.peek(1) == Some('{') {
+                        "leave out `${` and `}`: this is an expression already"
+                    } else {
+                        "names stand without `$`"
+                    };
+                    self.complain(start..start + 1, "`$` cannot stand in an expression", Some(help));
+                }
+                '#' if self.peek(1) != Some('{') => {
+                    self.complain(
+                        start..start + 1,
+                        "`#` cannot stand here",
+                        Some("a map is written `#{ name: value }`"),
+                    );
+                }
+                '\u{2018}' | '\u{2019}' | '\u{201c}' | '\u{201d}' => self.complain(
+                    start..start + c.len_utf8(),
+                    "a typographic quote cannot begin a text",
+                    Some("use the plain quote `'`"),
+                ),
+                '(' | '[' | '{' => open.push((start, c)),
+                ')' | ']' | '}' => match open.pop() {
+                    Some((from, opening)) if closes(opening, c) => {
+                        scan.pairs.insert(from, start + 1);
+                    }
+                    Some((from, opening)) => {
+                        let message = format!("`{opening}` is closed by `{c}`");
+                        self.complain(from..start + 1, &message, None);
+                    }
+                    None => self.complain(start..start + 1, &format!("`{c}` closes nothing"), None),
+                },
+                _ => {}
+            }
+            scan.text.push(c);
+            self.at += 1;
+        }
+        // Brackets inside a broken text are not worth a second message.
+        if self.problems.is_empty() {
+            for (from, opening) in open {
+                self.complain(from..from + 1, &format!("`{opening}` is never closed"), None);
+            }
+        }
+    }
+
+    /// A text in either quote; the characters are handed on as they are.
+    fn text(&mut self, quote: char, start: usize, scan: &mut Scan) {
+        if quote == '\'' && self.peek(1) == Some('\'') {
+            scan.text.push_str("\"\"");
+            self.at += 2;
+            scan.pairs.insert(start, self.offset(self.at));
+            return;
+        }
+        scan.text.push(quote);
+        self.at += 1;
+        while let Some(c) = self.peek(0) {
+            if c == '\n' {
+                break;
+            }
+            scan.text.push(c);
+            self.at += 1;
+            if c == quote {
+                scan.pairs.insert(start, self.offset(self.at));
+                return;
+            }
+            if c == '\\'
+                && let Some(escaped) = self.peek(0).filter(|c| *c != '\n')
+            {
+                scan.text.push(escaped);
+                self.at += 1;
+            }
+        }
+        let end = self.offset(self.at);
+        self.complain(start..end, &format!("the text has no closing `{quote}`"), None);
+    }
+
+    fn blank(&mut self, scan: &mut Scan, mut ended: impl FnMut(&Self) -> bool) {
+        while let Some(c) = self.peek(0) {
+            let last = ended(self);
+            if last && c == '\n' {
+                return;
+            }
+            scan.text.push(if c == '\n' { '\n' } else { ' ' });
+            self.at += 1;
+            if last {
+                return;
+            }
+        }
+    }
+
+    fn complain(&mut self, range: Range<usize>, message: &str, help: Option<&str>) {
+        self.problems.push(Problem::error("expression-syntax", range, message, help));
+    }
+}
+
+fn closes(opening: char, closing: char) -> bool {
+    matches!((opening, closing), ('(', ')') | ('[', ']') | ('{', '}'))
+}

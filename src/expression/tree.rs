@@ -1,0 +1,200 @@
+//! An expression as this room computes with it: plain data, every node with its place in the source.
+
+use std::ops::Range;
+
+use crate::value::Value;
+
+#[derive(Debug, Clone)]
+pub(super) struct Node {
+    pub kind: Kind,
+    pub span: Range<usize>,
+}
+
+#[derive(Debug, Clone)]
+pub(super) enum Kind {
+    Constant(Value),
+    Name(String),
+    List(Vec<Node>),
+    Map(Vec<(String, Node)>),
+    /// `base.name`, or `base?.name` where `optional`.
+    Field {
+        base: Box<Node>,
+        name: String,
+        name_span: Range<usize>,
+        optional: bool,
+    },
+    Index {
+        base: Box<Node>,
+        index: Box<Node>,
+        optional: bool,
+    },
+    /// `base[from..to]`, `base[from..=to]`, either end may be missing.
+    Slice {
+        base: Box<Node>,
+        from: Option<Box<Node>>,
+        to: Option<Box<Node>>,
+        inclusive: bool,
+        optional: bool,
+    },
+    /// `f(x)` and `x.f()` alike.
+    Call {
+        function: String,
+        name_span: Range<usize>,
+        args: Vec<Node>,
+    },
+    Not(Box<Node>),
+    Negate(Box<Node>),
+    Binary {
+        operator: Operator,
+        left: Box<Node>,
+        right: Box<Node>,
+    },
+    And(Vec<Node>),
+    Or(Vec<Node>),
+    Coalesce(Vec<Node>),
+    If {
+        condition: Box<Node>,
+        then: Box<Node>,
+        other: Box<Node>,
+    },
+    Closure {
+        params: Vec<String>,
+        body: Box<Node>,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Operator {
+    Add,
+    Subtract,
+    Multiply,
+    Divide,
+    Remainder,
+    Power,
+    Equal,
+    NotEqual,
+    Less,
+    LessOrEqual,
+    Greater,
+    GreaterOrEqual,
+    In,
+}
+
+impl Operator {
+    pub fn read(symbol: &str) -> Option<Operator> {
+        Some(match symbol {
+            "+" => Operator::Add,
+            "-" => Operator::Subtract,
+            "*" => Operator::Multiply,
+            "/" => Operator::Divide,
+            "%" => Operator::Remainder,
+            "**" => Operator::Power,
+            "==" => Operator::Equal,
+            "!=" => Operator::NotEqual,
+            "<" => Operator::Less,
+            "<=" => Operator::LessOrEqual,
+            ">" => Operator::Greater,
+            ">=" => Operator::GreaterOrEqual,
+            _ => return None,
+        })
+    }
+
+    /// What it does, for `cannot … number and text`.
+    pub fn verb(self) -> &'static str {
+        match self {
+            Operator::Add => "add",
+            Operator::Subtract => "subtract",
+            Operator::Multiply => "multiply",
+            Operator::Divide | Operator::Remainder => "divide",
+            Operator::Power => "raise",
+            _ => "compare",
+        }
+    }
+
+    pub fn is_equality(self) -> bool {
+        matches!(self, Operator::Equal | Operator::NotEqual)
+    }
+
+    pub fn is_order(self) -> bool {
+        matches!(self, Operator::Less | Operator::LessOrEqual | Operator::Greater | Operator::GreaterOrEqual)
+    }
+}
+
+impl Node {
+    pub fn children(&self) -> Vec<&Node> {
+        match &self.kind {
+            Kind::Constant(_) | Kind::Name(_) => Vec::new(),
+            Kind::List(nodes) | Kind::And(nodes) | Kind::Or(nodes) | Kind::Coalesce(nodes) => nodes.iter().collect(),
+            Kind::Map(entries) => entries.iter().map(|(_, node)| node).collect(),
+            Kind::Field { base, .. } => vec![base],
+            Kind::Index { base, index, .. } => vec![base, index],
+            Kind::Slice { base, from, to, .. } => {
+                std::iter::once(&**base).chain(from.as_deref()).chain(to.as_deref()).collect()
+            }
+            Kind::Call { args, .. } => args.iter().collect(),
+            Kind::Not(node) | Kind::Negate(node) => vec![node],
+            Kind::Binary { left, right, .. } => vec![left, right],
+            Kind::If { condition, then, other } => vec![condition, then, other],
+            Kind::Closure { body, .. } => vec![body],
+        }
+    }
+
+    /// Whether it reads nothing but itself: no name, no clock, no `uuid()`.
+    pub fn is_constant(&self) -> bool {
+        match &self.kind {
+            Kind::Name(_) => false,
+            Kind::Call { function, .. } if function == "now" || function == "uuid" => false,
+            _ => self.children().into_iter().all(Node::is_constant),
+        }
+    }
+
+    pub fn calls(&self, name: &str) -> bool {
+        matches!(&self.kind, Kind::Call { function, .. } if function == name)
+            || self.children().into_iter().any(|child| child.calls(name))
+    }
+
+    /// Every read of a name that no closure around it brings: the name, its place, and the fields read from it.
+    pub fn reads(&self) -> Vec<(String, Range<usize>, Vec<String>)> {
+        let mut reads = Vec::new();
+        self.collect(&mut Vec::new(), &mut reads);
+        reads
+    }
+
+    fn collect<'a>(&'a self, bound: &mut Vec<&'a str>, reads: &mut Vec<(String, Range<usize>, Vec<String>)>) {
+        if let Some((name, span, fields)) = self.path() {
+            if !bound.contains(&name) {
+                reads.push((name.to_owned(), span, fields));
+            }
+            return;
+        }
+        let outer = bound.len();
+        if let Kind::Closure { params, .. } = &self.kind {
+            bound.extend(params.iter().map(String::as_str));
+        }
+        for child in self.children() {
+            child.collect(bound, reads);
+        }
+        bound.truncate(outer);
+    }
+
+    /// `input.nested.a` as its name and fields; anything else has no path.
+    fn path(&self) -> Option<(&str, Range<usize>, Vec<String>)> {
+        match &self.kind {
+            Kind::Name(name) => Some((name, self.span.clone(), Vec::new())),
+            Kind::Field { base, name, .. } => {
+                let (root, span, mut fields) = base.path()?;
+                fields.push(name.clone());
+                Some((root, span, fields))
+            }
+            Kind::Index { base, index, .. } => match &index.kind {
+                Kind::Constant(Value::Text(field)) => {
+                    let (root, span, mut fields) = base.path()?;
+                    fields.push(field.clone());
+                    Some((root, span, fields))
+                }
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! What is known about a value before there is one. Unknown is [`Type::Any`], and nothing is said about it.
+
+use std::collections::BTreeMap;
+
+use super::functions::takes;
+use crate::value::Value;
+
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Type {
+    #[default]
+    Any,
+    Null,
+    Bool,
+    Number,
+    Text,
+    Time,
+    Duration,
+    List(Box<Type>),
+    Map(Fields),
+    /// One of several; made by [`Type::union`], which keeps it flat.
+    Union(Vec<Type>),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Fields {
+    pub known: BTreeMap<String, Field>,
+    /// Whether other fields may exist.
+    pub open: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Field {
+    pub ty: Type,
+    pub required: bool,
+}
+
+/// The names of a scope.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Types {
+    pub names: BTreeMap<String, Type>,
+}
+
+impl Type {
+    /// A map of which nothing is known.
+    pub fn map() -> Type {
+        Type::Map(Fields { known: BTreeMap::new(), open: true })
+    }
+
+    pub fn of(value: &Value) -> Type {
+        match value {
+            Value::Null => Type::Null,
+            Value::Bool(_) => Type::Bool,
+            Value::Number(_) => Type::Number,
+            Value::Text(_) => Type::Text,
+            Value::Time(_) => Type::Time,
+            Value::Duration(_) => Type::Duration,
+            // Of an empty list nothing is known: what it will hold is for others to say.
+            Value::List(items) => Type::List(Box::new(Type::union(items.iter().map(Type::of)))),
+            Value::Map(fields) => {
+                let field = |value| Field { ty: Type::of(value), required: true };
+                let known = fields.iter().map(|(name, value)| (name.clone(), field(value))).collect();
+                Type::Map(Fields { known, open: false })
+            }
+        }
+    }
+
+    /// Any one of these. None is [`Type::Any`].
+    pub fn union(types: impl IntoIterator<Item = Type>) -> Type {
+        let mut members: Vec<Type> = Vec::new();
+        for ty in types {
+            match ty {
+                Type::Any => return Type::Any,
+                Type::Union(inner) => {
+                    for ty in inner {
+                        if !members.contains(&ty) {
+                            members.push(ty);
+                        }
+                    }
+                }
+                ty if members.contains(&ty) => {}
+                ty => members.push(ty),
+            }
+        }
+        if members.len() > 1 { Type::Union(members) } else { members.pop().unwrap_or(Type::Any) }
+    }
+
+    /// `number`, `list of text`, `number or null`.
+    pub fn describe(&self) -> String {
+        match self {
+            Type::Any => "anything".to_owned(),
+            Type::Null => "null".to_owned(),
+            Type::Bool => "true/false".to_owned(),
+            Type::Number => "number".to_owned(),
+            Type::Text => "text".to_owned(),
+            Type::Time => "time".to_owned(),
+            Type::Duration => "duration".to_owned(),
+            Type::List(item) if **item == Type::Any => "list".to_owned(),
+            Type::List(item) => format!("list of {}", item.describe()),
+            Type::Map(_) => "map".to_owned(),
+            Type::Union(members) => {
+                let mut words: Vec<String> = Vec::new();
+                for word in members.iter().map(Type::describe) {
+                    if !words.contains(&word) {
+                        words.push(word);
+                    }
+                }
+                words.join(" or ")
+            }
+        }
+    }
+
+    /// The kinds of value it may be, as functions take them.
+    pub(super) fn kinds(&self) -> u16 {
+        match self {
+            Type::Any => takes::ANY,
+            Type::Null => takes::NULL,
+            Type::Bool => takes::BOOL,
+            Type::Number => takes::NUMBER,
+            Type::Text => takes::TEXT,
+            Type::Time => takes::TIME,
+            Type::Duration => takes::DURATION,
+            Type::List(_) => takes::LIST,
+            Type::Map(_) => takes::MAP,
+            Type::Union(members) => members.iter().fold(0, |kinds, member| kinds | member.kinds()),
+        }
+    }
+
+    /// What the items are, where it is a list.
+    pub(super) fn item(&self) -> Type {
+        match self {
+            Type::List(item) => (**item).clone(),
+            Type::Union(members) => {
+                Type::union(members.iter().filter(|member| matches!(member, Type::List(_))).map(Type::item))
+            }
+            _ => Type::Any,
+        }
+    }
+
+    /// Without null: what stands left of `??`.
+    pub(super) fn not_null(self) -> Type {
+        match self {
+            Type::Union(members) => Type::union(members.into_iter().filter(|member| *member != Type::Null)),
+            other => other,
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! Where a run stands: the steps that are suspended, and what each waits for.
+
+use super::state::{Frame, PendingKind, Stage, State};
+use crate::plan::{Action, Plan};
+use crate::value::{Time, Value};
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Position {
+    /// The step's id, or its part of the path where it has none.
+    pub step: String,
+    pub path: String,
+    pub verb: &'static str,
+    /// In the words of the definition.
+    pub waits_for: String,
+    /// When the wait is over, or the nearest timeout around it strikes.
+    pub until: Option<Time>,
+    /// The line in the definition, where the source was there.
+    pub line: Option<usize>,
+}
+
+impl Position {
+    pub fn to_value(&self) -> Value {
+        Value::map([
+            ("step", Value::text(self.step.as_str())),
+            ("path", Value::text(self.path.as_str())),
+            ("verb", Value::text(self.verb)),
+            ("waitsFor", Value::text(self.waits_for.as_str())),
+            ("until", self.until.map_or(Value::Null, Value::Time)),
+        ])
+    }
+}
+
+/// The suspended steps, in the order of their strands.
+pub fn positions(plan: &Plan, state: &State) -> Vec<Position> {
+    state
+        .strands
+        .values()
+        .filter_map(|strand| {
+            let Some(Frame::Step(frame)) = strand.frames.last() else { return None };
+            let step = plan.step(frame.step)?;
+            let dues = strand.frames.iter().filter_map(|f| match f {
+                Frame::Step(f) => f.timeout,
+                Frame::List { .. } => None,
+            });
+            let awaited = match frame.stage {
+                Stage::Awaiting(number) => Some(number),
+                _ => None,
+            };
+            let due = |number: u64| match state.pending.get(&number)?.kind {
+                PendingKind::Timer { due } | PendingKind::Timeout { due } => Some(Time(due)),
+                PendingKind::Call => None,
+            };
+            let waits_for = match &step.action {
+                Action::Http(http) => format!("the answer of service {} to {}", http.service, http.method),
+                Action::Wait(_) => "the time".to_owned(),
+                _ => "what is inside".to_owned(),
+            };
+            Some(Position {
+                step: step.segment.clone(),
+                path: frame.path.clone(),
+                verb: step.verb,
+                waits_for,
+                until: awaited.into_iter().chain(dues).filter_map(due).min(),
+                line: (step.line > 0).then_some(step.line),
+            })
+        })
+        .collect()
+}

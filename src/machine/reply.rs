@@ -1,0 +1,112 @@
+//! What an attempt of an HTTP request means. One pure judge for both hosts: the activity asks it, and the simulator.
+
+use std::collections::BTreeMap;
+
+use super::error::matches;
+use super::event::CallError;
+use super::request::Request;
+use crate::value::{Duration, Value, to_json};
+
+/// What came back over the wire, already cut down to what a run may see.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reply {
+    pub status: u16,
+    /// Names in lower case; only those of [`KEPT_HEADERS`] and `x-*`.
+    pub headers: BTreeMap<String, String>,
+    pub body: Value,
+}
+
+/// The reply headers that enter a run; no cookie ever does.
+pub const KEPT_HEADERS: [&str; 5] = ["content-type", "location", "etag", "retry-after", "link"];
+/// A reply body in `error.details` is left out beyond this many bytes of JSON.
+const DETAILS: usize = 16 * 1024;
+
+/// How one attempt ended.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Attempt {
+    Replied(Reply),
+    /// No reply: `http.timeout`, `http.unreachable`, `http.refused`, `http.too-large`, or what a scenario names.
+    Failed {
+        kind: String,
+        message: String,
+        details: Value,
+    },
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Verdict {
+    /// `{status, headers, body}`.
+    Accepted(Value),
+    Failed {
+        error: CallError,
+        /// Whether another attempt may follow.
+        retry: bool,
+        /// What the server asked for in `Retry-After`.
+        after: Option<Duration>,
+    },
+}
+
+impl Reply {
+    pub fn keeps(header: &str) -> bool {
+        KEPT_HEADERS.contains(&header) || header.starts_with("x-")
+    }
+
+    pub fn to_value(&self) -> Value {
+        let headers = self.headers.iter().map(|(k, v)| (k.as_str(), Value::text(v.as_str())));
+        Value::map([
+            ("status", Value::integer(i64::from(self.status))),
+            ("headers", Value::map(headers)),
+            ("body", self.body.clone()),
+        ])
+    }
+
+    /// `Retry-After` in seconds. Dates are not obeyed: they would need a clock that both sides agree on.
+    fn retry_after(&self) -> Option<Duration> {
+        let seconds: i64 = self.headers.get("retry-after")?.trim().parse().ok()?;
+        (0..=31_536_000).contains(&seconds).then(|| Duration::from_secs(seconds))
+    }
+}
+
+/// Judges one attempt.
+pub fn judge(request: &Request, attempt: Attempt) -> Verdict {
+    match attempt {
+        Attempt::Replied(reply) if request.expect.iter().any(|s| fits(s, reply.status)) => {
+            Verdict::Accepted(reply.to_value())
+        }
+        Attempt::Replied(reply) => {
+            let kind = format!("http.{}", reply.status);
+            let message = format!("{} {} answered {}", request.method, request.path, reply.status);
+            let transient = reply.status == 429 || reply.status >= 500;
+            let retry = wanted(request, &kind, transient);
+            let after = if reply.status == 429 || reply.status == 503 { reply.retry_after() } else { None };
+            let mut details = reply.to_value();
+            if to_json(&reply.body).len() > DETAILS
+                && let Value::Map(fields) = &mut details
+            {
+                fields.remove("body");
+            }
+            Verdict::Failed { error: CallError { kind, message, details }, retry, after }
+        }
+        Attempt::Failed { kind, message, details } => {
+            let transient = kind == "http.timeout" || kind == "http.unreachable";
+            let retry = wanted(request, &kind, transient);
+            Verdict::Failed { error: CallError { kind, message, details }, retry, after: None }
+        }
+    }
+}
+
+/// `on` replaces what is tried again by default; `unless` takes away from either.
+fn wanted(request: &Request, kind: &str, by_default: bool) -> bool {
+    let listed = |patterns: &[String]| patterns.iter().any(|p| matches(p, kind));
+    let retried = request.retry.on.as_deref().map_or(by_default, listed);
+    retried && !listed(&request.retry.unless)
+}
+
+/// Whether a status is meant by `200` or `2xx`.
+fn fits(pattern: &str, status: u16) -> bool {
+    let text = status.to_string();
+    match pattern.strip_suffix("xx") {
+        Some(hundred) => text.starts_with(hundred),
+        None => pattern == text,
+    }
+}

@@ -1,0 +1,35 @@
+//! What happens to an input before a run exists (R46): validate as sent, fill in defaults, compute the business key.
+
+use super::business_key;
+use crate::plan::{Plan, Violation};
+use crate::value::Value;
+
+/// An input that a run can be started with.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Prepared {
+    pub key: String,
+    /// With its defaults; frozen from here on.
+    pub input: Value,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    #[error("the input does not fit the process: {}", .0.iter().map(|v| format!("at `{}`: {}", v.pointer, v.detail)).collect::<Vec<_>>().join("; "))]
+    Input(Vec<Violation>),
+    #[error("{0}")]
+    Key(String),
+}
+
+/// Errors: an input that does not fit, or has no business key.
+pub fn prepare(plan: &Plan, input: Value) -> Result<Prepared, Refused> {
+    let mut input = input;
+    if let Some(schema) = plan.input() {
+        let violations = schema.violations(&input);
+        if !violations.is_empty() {
+            return Err(Refused::Input(violations));
+        }
+        schema.fill(&mut input);
+    }
+    let key = business_key(plan, &input).map_err(Refused::Key)?;
+    Ok(Prepared { key, input })
+}

@@ -1,0 +1,150 @@
+//! `http`: one request. Attempts and pauses belong to the host (R34); what the answer means belongs here.
+
+use super::Next;
+use crate::expression::{Failure, Scope, World};
+use crate::machine::error::RunError;
+use crate::machine::event::{Call, CallOutcome, Command};
+use crate::machine::request::Request;
+use crate::machine::scope;
+use crate::machine::state::{Pending, PendingKind, StepFrame};
+use crate::machine::trace::{What, digest};
+use crate::machine::turn::{At, Exit, Turn, expression_error};
+use crate::plan::Http;
+use crate::syntax::{Written, WrittenKind};
+use crate::value::{Value, to_json};
+
+/// The largest request that is handed to the host, in bytes of its JSON.
+const MAX_REQUEST: usize = 1024 * 1024;
+/// Headers that belong to the connection or to the host.
+const OWN_HEADERS: [&str; 7] =
+    ["host", "content-length", "transfer-encoding", "connection", "upgrade", "te", "idempotency-key"];
+
+pub(super) fn enter(turn: &mut Turn<'_>, frame: &StepFrame, http: &Http, at: At) -> Next {
+    let request = match scope::with_world(turn.state, |scope, world| build(http, scope, world)) {
+        Ok(request) => request,
+        Err(failure) => return Next::Done(expression_error(&failure, &frame.path)),
+    };
+    let value = request.to_value();
+    let size = to_json(&value).len();
+    if size > MAX_REQUEST {
+        let message = format!("the request has {size} bytes; at most {MAX_REQUEST} can be sent");
+        return Next::Done(Exit::Error(RunError::new("http.too-large", message, &frame.path)));
+    }
+    let number = turn.number(Pending { strand: at.strand, frame: at.frame, kind: PendingKind::Call });
+    turn.trace(&frame.path, What::Called { request: digest(&value) });
+    let idempotency_key = format!("{}:{}", turn.state.run.uid, frame.path);
+    turn.command(Command::Call(Box::new(Call { number, path: frame.path.clone(), idempotency_key, request })));
+    Next::Suspend(number)
+}
+
+pub(super) fn answered(turn: &mut Turn<'_>, frame: &StepFrame, http: &Http, outcome: CallOutcome) -> Next {
+    let attempts = outcome.attempts;
+    let result = outcome.result.map_err(|e| RunError {
+        attempts,
+        details: e.details,
+        ..RunError::new(e.kind, e.message, &frame.path)
+    });
+    let result = result.and_then(|value| match http.reply.as_ref() {
+        Some(schema) => {
+            let body = value.get("body").unwrap_or(&Value::Null);
+            match schema.violations(body).first() {
+                None => Ok(value),
+                Some(violation) => {
+                    let message =
+                        format!("the reply does not fit `reply`: at `{}`: {}", violation.pointer, violation.detail);
+                    Err(RunError { attempts, ..RunError::new("http.invalid-reply", message, &frame.path) })
+                }
+            }
+        }
+        None => Ok(value),
+    });
+    let named = match &result {
+        Ok(_) => "ok".to_owned(),
+        Err(error) => error.kind.clone(),
+    };
+    turn.trace(&frame.path, What::Ended { outcome: named, attempts });
+    Next::Done(match result {
+        Ok(value) => Exit::Value(value),
+        Err(error) => Exit::Error(error),
+    })
+}
+
+fn build(http: &Http, scope: &dyn Scope, world: &mut World<'_>) -> Result<Request, Failure> {
+    let mut headers: Vec<(String, String)> = Vec::new();
+    for written in &http.headers {
+        for (name, value) in pairs(written, scope, world)? {
+            let name = name.to_ascii_lowercase();
+            check_header(&name, &value)?;
+            headers.retain(|(known, _)| *known != name);
+            headers.push((name, value));
+        }
+    }
+    Ok(Request {
+        service: http.service.clone(),
+        method: http.method.clone(),
+        path: path(&http.path, scope, world)?,
+        query: http.query.as_ref().map_or(Ok(Vec::new()), |q| pairs(q, scope, world))?,
+        headers,
+        body: http.body.as_ref().map(|b| b.evaluate(scope, world)).transpose()?,
+        expect: http.expect.clone(),
+        timeout: http.timeout,
+        retry: http.retry.clone(),
+    })
+}
+
+fn fail(message: String) -> Failure {
+    Failure { message, range: None }
+}
+
+fn check_header(name: &str, value: &str) -> Result<(), Failure> {
+    if OWN_HEADERS.contains(&name) {
+        return Err(fail(format!("the header `{name}` cannot be set by a definition")));
+    }
+    let token = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b));
+    if !token || value.chars().any(|c| c.is_control()) {
+        return Err(fail(format!("the header `{name}` holds characters that a header cannot carry")));
+    }
+    Ok(())
+}
+
+/// A mapping as name and text; null is left out, a list gives the name once for each item.
+fn pairs(written: &Written, scope: &dyn Scope, world: &mut World<'_>) -> Result<Vec<(String, String)>, Failure> {
+    let Value::Map(fields) = written.evaluate(scope, world)? else { return Ok(Vec::new()) };
+    let mut pairs = Vec::new();
+    for (name, value) in fields {
+        match value {
+            Value::Null => {}
+            Value::List(items) => pairs.extend(items.iter().map(|item| (name.clone(), item.to_display()))),
+            other => pairs.push((name, other.to_display())),
+        }
+    }
+    Ok(pairs)
+}
+
+/// The path. Each `${…}` in it is one segment's worth of data and is percent-encoded, so that no value can lead to
+/// another resource; where the whole path is one `${…}`, the expression is the path as it stands.
+fn path(written: &Written, scope: &dyn Scope, world: &mut World<'_>) -> Result<String, Failure> {
+    let path = match &written.kind {
+        WrittenKind::Template(template) if !template.is_single() => template.render(scope, world, &mut |value| {
+            let text = value.to_display();
+            match text.as_str() {
+                "" => Err("a part of the path is empty".to_owned()),
+                "." | ".." => Err(format!("`{text}` cannot be a part of a path")),
+                _ => Ok(percent_encoding::utf8_percent_encode(&text, SEGMENT).to_string()),
+            }
+        })?,
+        _ => written.evaluate(scope, world)?.to_display(),
+    };
+    let climbs = path.split(['/', '?', '#']).any(|part| {
+        let plain = part.to_ascii_lowercase().replace("%2e", ".");
+        plain == "." || plain == ".."
+    });
+    if !path.starts_with('/') || path.starts_with("//") || path.contains(['\\', '#']) || climbs {
+        return Err(fail(format!("`{path}` is not a path: it begins with one `/` and has no `..`, `#` or `\\`")));
+    }
+    Ok(path)
+}
+
+/// Everything but the unreserved characters of RFC 3986.
+const SEGMENT: &percent_encoding::AsciiSet =
+    &percent_encoding::NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');

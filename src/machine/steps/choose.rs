@@ -1,0 +1,24 @@
+//! `if`, `then`, `else`.
+
+use super::Next;
+use crate::expression::Expression;
+use crate::machine::scope;
+use crate::machine::state::StepFrame;
+use crate::machine::turn::{Exit, Turn, expression_error};
+use crate::plan::ListId;
+use crate::value::Value;
+
+pub(super) fn enter(
+    turn: &mut Turn<'_>,
+    frame: &StepFrame,
+    condition: &Expression,
+    then: ListId,
+    otherwise: Option<ListId>,
+) -> Next {
+    match (scope::test(turn.state, condition), otherwise) {
+        (Ok(true), _) => Next::Inside(then),
+        (Ok(false), Some(otherwise)) => Next::Inside(otherwise),
+        (Ok(false), None) => Next::Done(Exit::Value(Value::Null)),
+        (Err(failure), _) => Next::Done(expression_error(&failure, &frame.path)),
+    }
+}

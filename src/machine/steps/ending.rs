@@ -1,0 +1,55 @@
+//! `return` and `fail`: the ends an author writes.
+
+use super::Next;
+use crate::machine::error::RunError;
+use crate::machine::scope;
+use crate::machine::state::StepFrame;
+use crate::machine::turn::{Exit, Turn, expression_error};
+use crate::plan::Plan;
+use crate::syntax::Written;
+use crate::value::Value;
+
+/// The value is fixed here and held against `returns` (R47).
+pub(super) fn enter_return(turn: &mut Turn<'_>, frame: &StepFrame, value: &Written) -> Next {
+    Next::Done(match scope::evaluate(turn.state, value) {
+        Ok(value) => match check_result(turn.plan, &value, &frame.path) {
+            Ok(()) => Exit::Return(value),
+            Err(error) => Exit::Error(error),
+        },
+        Err(failure) => expression_error(&failure, &frame.path),
+    })
+}
+
+pub(super) fn enter_fail(
+    turn: &mut Turn<'_>,
+    frame: &StepFrame,
+    error: &str,
+    message: Option<&Written>,
+    details: Option<&Written>,
+) -> Next {
+    if error == "cancelled" {
+        return Next::Done(Exit::Cancelled);
+    }
+    let mut values = [Value::Null, Value::Null];
+    for (slot, written) in values.iter_mut().zip([message, details]) {
+        if let Some(written) = written {
+            match scope::evaluate(turn.state, written) {
+                Ok(value) => *slot = value,
+                Err(failure) => return Next::Done(expression_error(&failure, &frame.path)),
+            }
+        }
+    }
+    let [message, details] = values;
+    let message = if message == Value::Null { error.to_owned() } else { message.to_display() };
+    Next::Done(Exit::Error(RunError { details, ..RunError::new(error, message, &frame.path) }))
+}
+
+/// Whether a result keeps the contract of the process.
+pub(in crate::machine) fn check_result(plan: &Plan, value: &Value, path: &str) -> Result<(), RunError> {
+    let violations = plan.returns().map(|schema| schema.violations(value)).unwrap_or_default();
+    let Some(first) = violations.first() else { return Ok(()) };
+    let place = if first.pointer.is_empty() { "the result".to_owned() } else { format!("`{}`", first.pointer) };
+    let message = format!("{place} does not fit `returns`: {}", first.detail);
+    let details = Value::map([("result", value.clone())]);
+    Err(RunError { details, ..RunError::new("returns-invalid", message, path) })
+}

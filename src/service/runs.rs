@@ -1,0 +1,293 @@
+//! Runs: start, find, look at, wait for, cancel.
+
+use std::sync::Arc;
+use std::time::Duration as StdDuration;
+
+use axum::extract::{Path, RawQuery, Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+
+use super::body::{answer, read};
+use super::problem::{MALFORMED, Problem, RUN_CANCELLED, RUN_EXISTS, RUN_FAILED, RUN_TERMINATED};
+use super::state::Service;
+use crate::machine::{Refused, check_key, prepare};
+use crate::plan::{Duplicates, ENGINE, Plan};
+use crate::temporal::{Ending, Filter, RunStatus, StartInput, TemporalError};
+use crate::value::{Time, Value, to_serde};
+
+/// How long a query for a position may take.
+const POSITION: StdDuration = StdDuration::from_secs(5);
+const LONGEST_WAIT: u64 = 60;
+const PAGE: i32 = 50;
+const LARGEST_PAGE: i32 = 1_000;
+
+/// What is percent-encoded of the id of a run in a path: all but the unreserved characters of RFC 3986.
+pub const RUN_ID: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// A run that was started or found.
+struct Run {
+    id: String,
+    run_id: String,
+    created: bool,
+    start: Arc<StartInput>,
+}
+
+pub(super) async fn start(
+    State(service): State<Service>,
+    Path(process): Path<String>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let body = read(request, service.max_body()).await?;
+    let Value::Map(mut fields) = body else {
+        return Err(Problem::invalid("", "type", "the body is a JSON object: {\"input\": …}"));
+    };
+    let input = fields.remove("input").unwrap_or_else(|| Value::map::<String>([]));
+    let version = match fields.remove("version") {
+        None | Some(Value::Null) => None,
+        Some(Value::Number(n)) if n.is_integer() => i64::try_from(n).ok(),
+        Some(_) => return Err(Problem::invalid("/version", "type", "`version` is a whole number")),
+    };
+    let key = match fields.remove("key") {
+        None | Some(Value::Null) => None,
+        Some(Value::Text(key)) => Some(check_key(key).map_err(|e| Problem::invalid("/key", "key", e))?),
+        Some(_) => return Err(Problem::invalid("/key", "type", "`key` is text")),
+    };
+    if let Some(unknown) = fields.keys().next() {
+        let detail = format!("`{unknown}` cannot be set by a start; it takes `input`, `version` and `key`");
+        return Err(Problem::invalid(&format!("/{unknown}"), "unknown-key", detail));
+    }
+    let run = start_or_find(&service, &process, version, key, input).await?;
+    let body = Value::map([
+        ("id", Value::text(run.id.as_str())),
+        ("runId", Value::text(run.run_id)),
+        ("process", Value::text(run.start.process.as_str())),
+        ("version", Value::integer(run.start.version)),
+        ("digest", Value::text(run.start.digest.as_str())),
+        ("created", Value::Bool(run.created)),
+    ]);
+    let mut response = answer(if run.created { StatusCode::CREATED } else { StatusCode::OK }, &body);
+    let location = format!("/v1/runs/{}", utf8_percent_encode(&run.id, RUN_ID));
+    if let Ok(location) = HeaderValue::from_str(&location) {
+        response.headers_mut().insert(header::LOCATION, location);
+    }
+    Ok(response)
+}
+
+/// A `[[route]]`: the body is the input, the answer is `{"Id", "RunId"}`.
+pub(super) async fn start_by_route(service: Service, process: String, request: Request) -> Result<Response, Problem> {
+    let input = read(request, service.max_body()).await?;
+    let run = start_or_find(&service, &process, None, None, input).await?;
+    let body = Value::map([("Id", Value::text(run.id)), ("RunId", Value::text(run.run_id))]);
+    Ok(answer(StatusCode::OK, &body))
+}
+
+async fn start_or_find(
+    service: &Service,
+    process: &str,
+    version: Option<i64>,
+    key: Option<String>,
+    input: Value,
+) -> Result<Run, Problem> {
+    let catalog = service.catalog();
+    let plan: &Plan = &catalog.choose(process, version)?.plan;
+    let prepared = prepare(plan, input).map_err(|refused| match refused {
+        Refused::Input(violations) => Problem::invalid_input(&violations),
+        Refused::Key(why) => Problem::invalid("/input", "key", why),
+    })?;
+    let key = key.unwrap_or(prepared.key);
+    let id = format!("{process}.{key}");
+    let start = StartInput {
+        engine: ENGINE,
+        uid: uuid::Uuid::now_v7().to_string(),
+        process: process.to_owned(),
+        version: plan.version(),
+        key,
+        digest: plan.digest().to_owned(),
+        document: plan.canonical().to_owned(),
+        input: prepared.input,
+    };
+    let summary = format!("{process} v{}", plan.version());
+    let temporal = service.temporal()?;
+    let started = temporal.start(&id, &start, &summary).await?;
+    if started.created {
+        tracing::info!(id, run = started.run_id, version = start.version, "started");
+        return Ok(Run { id, run_id: started.run_id, created: true, start: Arc::new(start) });
+    }
+    tracing::info!(id, run = started.run_id, "exists already");
+    if plan.duplicates() == Duplicates::Reject {
+        return Err(Problem::new(&RUN_EXISTS, format!("the run `{id}` exists")).with("id", id.into()));
+    }
+    let first = service.start_input(&id, &started.run_id).await?;
+    Ok(Run { id, run_id: started.run_id, created: false, start: first })
+}
+
+fn time(millis: i64) -> Value {
+    Value::Time(Time(millis))
+}
+
+pub(super) async fn status(State(service): State<Service>, Path(id): Path<String>) -> Result<Response, Problem> {
+    let temporal = service.temporal()?;
+    let description = temporal.describe(&id).await?;
+    let start = service.start_input(&id, &description.run_id).await?;
+    let mut fields = vec![
+        ("id", Value::text(id.as_str())),
+        ("runId", Value::text(description.run_id)),
+        ("process", Value::text(start.process.as_str())),
+        ("version", Value::integer(start.version)),
+        ("digest", Value::text(start.digest.as_str())),
+        ("key", Value::text(start.key.as_str())),
+        ("status", Value::text(description.status.word())),
+        ("started", time(description.started)),
+    ];
+    fields.extend(description.closed.map(|closed| ("closed", time(closed))));
+    if description.status == RunStatus::Running {
+        match temporal.position(&id, POSITION).await {
+            Ok(position) => {
+                fields.push(("waiting", Value::Bool(only_waits(&position))));
+                fields.push(("position", position));
+            }
+            Err(TemporalError::NoWorker) => {
+                fields.push(("position", Value::Null));
+                fields.push(("positionUnknown", Value::text("no worker answers")));
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let mut response = answer(StatusCode::OK, &Value::map(fields));
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(response)
+}
+
+/// Whether nothing is under way but time.
+fn only_waits(position: &Value) -> bool {
+    match position {
+        Value::List(steps) => {
+            !steps.is_empty() && steps.iter().all(|s| s.get("verb").and_then(Value::as_text) == Some("wait"))
+        }
+        _ => false,
+    }
+}
+
+pub(super) async fn result(
+    State(service): State<Service>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let temporal = service.temporal()?;
+    let wait = preferred_wait(&headers)?;
+    let ending = temporal.ending(&id, StdDuration::from_secs(wait.unwrap_or(0))).await?;
+    let mut response = match ending {
+        None => {
+            temporal.describe(&id).await?; // another application's workflow is not a run
+            let mut response = answer(StatusCode::ACCEPTED, &Value::map([("status", Value::text("running"))]));
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+            response
+        }
+        Some(Ending::Completed(value)) => answer(StatusCode::OK, &value),
+        Some(Ending::Failed(error)) => {
+            let message = error.get("message").map(Value::to_display).unwrap_or_default();
+            Problem::new(&RUN_FAILED, message).with("error", to_serde(&error)).into_response()
+        }
+        Some(Ending::Cancelled(details)) => {
+            let reason = details.get("reason").map(Value::to_display).unwrap_or_default();
+            Problem::new(&RUN_CANCELLED, "the run was cancelled").with("reason", reason.into()).into_response()
+        }
+        Some(Ending::Terminated(reason)) => {
+            Problem::new(&RUN_TERMINATED, "the run was terminated").with("reason", reason.into()).into_response()
+        }
+    };
+    if let Some(wait) = wait
+        && let Ok(applied) = HeaderValue::from_str(&format!("wait={wait}"))
+    {
+        response.headers_mut().insert("preference-applied", applied);
+    }
+    Ok(response)
+}
+
+/// `Prefer: wait=N` in seconds; more than 60 is 60. Errors: something else than a number.
+fn preferred_wait(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
+    for value in headers.get_all("prefer") {
+        for preference in value.to_str().unwrap_or("").split([',', ';']) {
+            if let Some(seconds) = preference.trim().strip_prefix("wait=") {
+                let seconds: u64 = seconds.trim().parse().map_err(|_| {
+                    Problem::new(&MALFORMED, format!("`Prefer: wait={seconds}`: the wait is a number of seconds"))
+                })?;
+                return Ok(Some(seconds.min(LONGEST_WAIT)));
+            }
+        }
+    }
+    Ok(None)
+}
+
+pub(super) async fn cancel(State(service): State<Service>, Path(id): Path<String>) -> Result<Response, Problem> {
+    let temporal = service.temporal()?;
+    temporal.describe(&id).await?;
+    temporal.cancel(&id, "requested over HTTP").await?;
+    tracing::info!(id, "cancel requested");
+    Ok(answer(StatusCode::ACCEPTED, &Value::map([("id", Value::text(id))])))
+}
+
+pub(super) async fn list(State(service): State<Service>, RawQuery(query): RawQuery) -> Result<Response, Problem> {
+    let mut filter = Filter::default();
+    let (mut size, mut token) = (PAGE, Vec::new());
+    for pair in query.as_deref().unwrap_or("").split('&').filter(|p| !p.is_empty()) {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let value = percent_decode_str(&value.replace('+', " ")).decode_utf8_lossy().into_owned();
+        let wrong = |what: &str| Problem::new(&MALFORMED, format!("`{name}={value}`: {what}"));
+        match name {
+            "process" => filter.process = Some(value),
+            "key" => filter.key = Some(value),
+            "version" => {
+                filter.version = Some(value.parse().map_err(|_| wrong("the version is a whole number"))?);
+            }
+            "status" => {
+                let status = RunStatus::from_word(&value);
+                filter.status =
+                    Some(status.ok_or_else(|| wrong("one of running, completed, failed, cancelled, terminated"))?);
+            }
+            "page_size" => {
+                size = value
+                    .parse()
+                    .ok()
+                    .filter(|s| (1..=LARGEST_PAGE).contains(s))
+                    .ok_or_else(|| wrong(&format!("the size of a page is a number from 1 to {LARGEST_PAGE}")))?;
+            }
+            "page_token" => token = from_hex(&value).ok_or_else(|| wrong("this is not a token of this service"))?,
+            _ => return Err(wrong("not a filter; there are process, version, status, key, page_size, page_token")),
+        }
+    }
+    let (runs, next) = service.temporal()?.list(&filter, size, token).await?;
+    let runs = runs
+        .into_iter()
+        .map(|run| {
+            let mut fields = vec![
+                ("id", Value::text(run.id)),
+                ("runId", Value::text(run.description.run_id)),
+                ("process", Value::text(run.process)),
+                ("version", Value::integer(run.version)),
+                ("key", Value::text(run.key)),
+                ("status", Value::text(run.description.status.word())),
+                ("started", time(run.description.started)),
+            ];
+            fields.extend(run.description.closed.map(|closed| ("closed", time(closed))));
+            Value::map(fields)
+        })
+        .collect();
+    let next = if next.is_empty() { Value::Null } else { Value::text(to_hex(&next)) };
+    Ok(answer(StatusCode::OK, &Value::map([("runs", Value::List(runs)), ("nextPageToken", next)])))
+}
+
+fn to_hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+fn from_hex(text: &str) -> Option<Vec<u8>> {
+    let digits: Vec<u8> =
+        text.chars().map(|c| c.to_digit(16).and_then(|d| u8::try_from(d).ok())).collect::<Option<_>>()?;
+    let pair = |pair: &[u8]| match pair {
+        [high, low] => Some(high * 16 + low),
+        _ => None,
+    };
+    digits.chunks(2).map(pair).collect()
+}

@@ -1,0 +1,265 @@
+//! The document: a definition as written, every part with its place. What a key may hold is decided by the table in
+//! `keys`; what it means is decided by `plan`.
+
+use super::keys::Verb;
+use super::tree::Node;
+use crate::diagnostic::Span;
+use crate::expression::{Expression, Failure, Problem, Scope, Template, World};
+use crate::value::{Decimal, Duration, Value};
+
+/// A definition as written.
+#[derive(Debug, Clone)]
+pub struct Document {
+    pub tree: Node,
+    pub header: Fields,
+}
+
+/// One step as written.
+#[derive(Debug, Clone)]
+pub struct Step {
+    pub span: Span,
+    pub verb: &'static Verb,
+    pub verb_span: Span,
+    /// The value of the verb's key.
+    pub action: Field,
+    /// Common keys and the verb's own, in the order written.
+    pub fields: Fields,
+}
+
+/// Keys of the table with what was read for them.
+#[derive(Debug, Clone, Default)]
+pub struct Fields(pub Vec<FieldEntry>);
+
+#[derive(Debug, Clone)]
+pub struct FieldEntry {
+    pub key: &'static str,
+    pub key_span: Span,
+    pub span: Span,
+    pub field: Field,
+}
+
+/// What was read, one kind for each [`super::keys::Form`].
+#[derive(Debug, Clone)]
+pub enum Field {
+    Text(String),
+    Integer(i64),
+    Factor(Decimal),
+    Flag(bool),
+    Duration(Duration),
+    Condition(Condition),
+    Value(Written),
+    Assignments(Vec<Assignment>),
+    Schema(Node),
+    Steps(Vec<Step>),
+    Texts(Vec<(String, Span)>),
+    Map(Fields),
+    /// It was complained about.
+    Broken,
+}
+
+#[derive(Debug, Clone)]
+pub struct Assignment {
+    pub name: String,
+    pub span: Span,
+    pub value: Written,
+}
+
+/// Where a text stands, and whether a place inside it can be pointed at.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Place {
+    pub span: Span,
+    pub exact: Option<usize>,
+}
+
+impl Place {
+    /// The place of a range inside the text.
+    pub fn locate(&self, range: &std::ops::Range<usize>) -> Span {
+        match self.exact {
+            Some(start) => Span::new(start + range.start, start + range.end),
+            None => self.span,
+        }
+    }
+}
+
+/// A condition field: a bare expression.
+#[derive(Debug, Clone)]
+pub struct Condition {
+    pub expression: Expression,
+    pub place: Place,
+}
+
+/// A value field: YAML in which strings may hold `${…}`.
+#[derive(Debug, Clone)]
+pub struct Written {
+    pub place: Place,
+    pub kind: WrittenKind,
+}
+
+#[derive(Debug, Clone)]
+pub enum WrittenKind {
+    Constant(Value),
+    Template(Template),
+    List(Vec<Written>),
+    Map(Vec<(String, Span, Written)>),
+}
+
+impl Written {
+    /// The value, where no part is computed.
+    pub fn constant(&self) -> Option<Value> {
+        match &self.kind {
+            WrittenKind::Constant(value) => Some(value.clone()),
+            WrittenKind::Template(_) => None,
+            WrittenKind::List(items) => items.iter().map(Written::constant).collect::<Option<_>>().map(Value::List),
+            WrittenKind::Map(entries) => entries
+                .iter()
+                .map(|(key, _, value)| value.constant().map(|v| (key.clone(), v)))
+                .collect::<Option<_>>()
+                .map(Value::Map),
+        }
+    }
+
+    /// Computes the value. Errors: the first expression that fails, in document order.
+    pub fn evaluate(&self, scope: &dyn Scope, world: &mut World<'_>) -> Result<Value, Failure> {
+        match &self.kind {
+            WrittenKind::Constant(value) => Ok(value.clone()),
+            WrittenKind::Template(template) => template.evaluate(scope, world),
+            WrittenKind::List(items) => {
+                items.iter().map(|item| item.evaluate(scope, world)).collect::<Result<_, _>>().map(Value::List)
+            }
+            WrittenKind::Map(entries) => entries
+                .iter()
+                .map(|(key, _, value)| value.evaluate(scope, world).map(|v| (key.clone(), v)))
+                .collect::<Result<_, _>>()
+                .map(Value::Map),
+        }
+    }
+
+    /// Every template inside, with its place.
+    pub fn templates(&self) -> Vec<(&Template, Place)> {
+        match &self.kind {
+            WrittenKind::Constant(_) => Vec::new(),
+            WrittenKind::Template(template) => vec![(template, self.place)],
+            WrittenKind::List(items) => items.iter().flat_map(Written::templates).collect(),
+            WrittenKind::Map(entries) => entries.iter().flat_map(|(_, _, value)| value.templates()).collect(),
+        }
+    }
+}
+
+impl Fields {
+    pub fn entry(&self, key: &str) -> Option<&FieldEntry> {
+        self.0.iter().find(|e| e.key == key)
+    }
+
+    pub fn field(&self, key: &str) -> Option<&Field> {
+        self.entry(key).map(|e| &e.field)
+    }
+
+    pub fn text(&self, key: &str) -> Option<&str> {
+        match self.field(key) {
+            Some(Field::Text(text)) => Some(text),
+            _ => None,
+        }
+    }
+
+    pub fn integer(&self, key: &str) -> Option<i64> {
+        match self.field(key) {
+            Some(Field::Integer(n)) => Some(*n),
+            _ => None,
+        }
+    }
+
+    pub fn flag(&self, key: &str) -> Option<bool> {
+        match self.field(key) {
+            Some(Field::Flag(flag)) => Some(*flag),
+            _ => None,
+        }
+    }
+
+    pub fn factor(&self, key: &str) -> Option<Decimal> {
+        match self.field(key) {
+            Some(Field::Factor(factor)) => Some(*factor),
+            _ => None,
+        }
+    }
+
+    pub fn duration(&self, key: &str) -> Option<Duration> {
+        match self.field(key) {
+            Some(Field::Duration(duration)) => Some(*duration),
+            _ => None,
+        }
+    }
+
+    pub fn condition(&self, key: &str) -> Option<&Condition> {
+        match self.field(key) {
+            Some(Field::Condition(condition)) => Some(condition),
+            _ => None,
+        }
+    }
+
+    pub fn value(&self, key: &str) -> Option<&Written> {
+        match self.field(key) {
+            Some(Field::Value(written)) => Some(written),
+            _ => None,
+        }
+    }
+
+    pub fn schema(&self, key: &str) -> Option<&Node> {
+        match self.field(key) {
+            Some(Field::Schema(node)) => Some(node),
+            _ => None,
+        }
+    }
+
+    pub fn steps(&self, key: &str) -> Option<&[Step]> {
+        match self.field(key) {
+            Some(Field::Steps(steps)) => Some(steps),
+            _ => None,
+        }
+    }
+
+    pub fn texts(&self, key: &str) -> Option<&[(String, Span)]> {
+        match self.field(key) {
+            Some(Field::Texts(texts)) => Some(texts),
+            _ => None,
+        }
+    }
+
+    pub fn map(&self, key: &str) -> Option<&Fields> {
+        match self.field(key) {
+            Some(Field::Map(fields)) => Some(fields),
+            _ => None,
+        }
+    }
+
+    pub fn assignments(&self, key: &str) -> &[Assignment] {
+        match self.field(key) {
+            Some(Field::Assignments(assignments)) => assignments,
+            _ => &[],
+        }
+    }
+}
+
+impl Document {
+    /// The text of `key` in the header; empty where it was complained about.
+    pub fn process(&self) -> &str {
+        self.header.text("process").unwrap_or("")
+    }
+
+    pub fn version(&self) -> i64 {
+        self.header.integer("version").unwrap_or(0)
+    }
+
+    /// The canonical form that is frozen and whose digest names the definition.
+    pub fn canonical(&self) -> String {
+        self.tree.canonical(super::keys::ORDERED)
+    }
+}
+
+/// The complaint of the expression room, as seen in the source.
+pub fn located(problem: &Problem, place: Place) -> crate::diagnostic::Diagnostic {
+    use crate::diagnostic::{Code, Diagnostic};
+    let code = Code::from_slug(problem.code).unwrap_or(Code::ExpressionSyntax);
+    let span = place.locate(&problem.range);
+    let made = if problem.warning { Diagnostic::warning } else { Diagnostic::error };
+    made(code, span, problem.message.clone()).maybe_help(problem.help.clone())
+}

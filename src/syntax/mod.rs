@@ -1,0 +1,44 @@
+//! Text to document: YAML or frozen JSON in, a tree in which every key and value has its place, and the document.
+//!
+//! Parsing never fails: it gives back what could be read together with every complaint.
+//! This room may not know: files, versions on disk, what a step does.
+
+mod document;
+mod json;
+pub mod keys;
+mod read;
+mod tree;
+mod yaml;
+
+pub use document::{
+    Assignment, Condition, Document, Field, FieldEntry, Fields, Place, Step, Written, WrittenKind, located,
+};
+pub use tree::{Entry, Kind, Node, Text};
+pub use yaml::{MAX_DEPTH, MAX_SOURCE};
+
+use crate::diagnostic::Diagnostic;
+use crate::value::JsonError;
+
+/// Reads a definition as an author wrote it.
+pub fn read_yaml(text: &str) -> (Option<Document>, Vec<Diagnostic>) {
+    let (tree, mut complaints) = yaml::read(text);
+    let Some(tree) = tree else { return (None, complaints) };
+    let (document, more) = read::document(tree, text);
+    complaints.extend(more);
+    (document, complaints)
+}
+
+/// Reads a frozen definition. Errors: text that is not the JSON that freezing writes.
+pub fn read_frozen(text: &str) -> Result<(Option<Document>, Vec<Diagnostic>), JsonError> {
+    Ok(read::document(json::read(text)?, ""))
+}
+
+/// Reads any YAML document as a tree, for scenarios and case files.
+pub fn read_tree(text: &str) -> (Option<Node>, Vec<Diagnostic>) {
+    yaml::read(text)
+}
+
+/// Reads a definition out of a tree that holds more; `text` is what the tree was read from.
+pub fn document_from(tree: &Node, text: &str) -> (Option<Document>, Vec<Diagnostic>) {
+    read::document(tree.clone(), text)
+}

@@ -1,0 +1,26 @@
+//! Temporal: the generic workflow, the activity, the client, the worker, the development server. The only room that
+//! names the SDK.
+//!
+//! This room may not know: HTTP routes, files of definitions.
+
+mod address;
+mod client;
+pub mod dev_server;
+mod pace;
+pub mod program;
+mod record;
+mod replay;
+mod request;
+mod wire;
+mod worker;
+mod workflow;
+
+pub use client::{Description, Ending, Filter, Listed, RunStatus, SEARCH_ATTRIBUTES, Started, Temporal, TemporalError};
+#[doc(hidden)]
+pub use pace::{Pace, PacedAttempt, set_pace};
+#[doc(hidden)]
+pub use record::{Applied, set_recorder};
+pub use request::Services;
+pub use wire::StartInput;
+pub use worker::{RunningWorker, WorkerConfig, WorkerError, start as start_worker};
+pub use workflow::WORKFLOW;

@@ -1,0 +1,62 @@
+//! The one integration binary. Every case file and every fixture is a test of its own name; the tests that need a
+//! Temporal server share one, which this binary brings up and ends.
+
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on says where it stopped"
+)]
+
+mod cases;
+mod diagnostics;
+mod mock;
+mod program;
+mod rooms;
+mod server;
+mod temporal;
+
+use libtest_mimic::{Arguments, Failed, Trial};
+
+fn main() {
+    let mut arguments = Arguments::from_args();
+    // Most tests wait for a server or a timer, not for a processor.
+    arguments.test_threads = arguments.test_threads.or(Some(12));
+    let mut trials = Vec::new();
+    trials.extend(cases::trials());
+    trials.extend(diagnostics::trials());
+    trials.extend(rooms::trials());
+    trials.extend(program::tests().into_iter().map(|(name, test)| trial(name, test)));
+    trials.extend(temporal::trials());
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    server::end();
+    conclusion.exit();
+}
+
+/// A trial of a function that says what is wrong.
+fn trial(name: impl Into<String>, test: impl FnOnce() -> Result<(), String> + Send + 'static) -> Trial {
+    Trial::test(name, move || test().map_err(Failed::from))
+}
+
+/// The project's own folder.
+fn root() -> &'static std::path::Path {
+    std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The files of a folder with an ending, sorted.
+fn files(folder: &str, ending: &str) -> Vec<std::path::PathBuf> {
+    let folder = root().join(folder);
+    let mut files: Vec<_> = std::fs::read_dir(&folder)
+        .unwrap_or_else(|e| panic!("{}: {e}", folder.display()))
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|e| e == ending))
+        .collect();
+    files.sort();
+    files
+}
+
+/// Whether expectations are to be written anew; the difference is then read by a person.
+fn bless() -> bool {
+    std::env::var_os("BLESS").is_some()
+}

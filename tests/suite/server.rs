@@ -1,0 +1,105 @@
+//! One Temporal server for all tests of this binary, with a worker that keeps runs in memory and one that does not. It is
+//! brought up when the first test asks, and a test that cannot have it fails and says why.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
+
+use fermata::temporal::dev_server::{DevServer, DevServerConfig};
+use fermata::temporal::{
+    Applied, RunningWorker, SEARCH_ATTRIBUTES, Services, Temporal, WorkerConfig, program, set_recorder, start_worker,
+};
+use tokio::runtime::Runtime;
+use url::Url;
+
+use crate::mock::Mock;
+
+/// The queue whose worker keeps runs in memory.
+pub const CACHED: &str = "cached";
+/// The queue whose worker replays each task from the start.
+pub const UNCACHED: &str = "uncached";
+
+pub struct Server {
+    pub runtime: Runtime,
+    pub dev: Mutex<Option<DevServer>>,
+    pub url: Url,
+    pub mock: Mock,
+    applied: Arc<Mutex<HashMap<String, Vec<Applied>>>>,
+    clients: HashMap<&'static str, Temporal>,
+    workers: Mutex<Vec<RunningWorker>>,
+}
+
+static SERVER: OnceLock<Result<Server, String>> = OnceLock::new();
+
+/// The server, brought up at the first call.
+pub fn server() -> Result<&'static Server, String> {
+    SERVER.get_or_init(Server::bring_up).as_ref().map_err(|e| format!("no Temporal server: {e}"))
+}
+
+/// Ends what was brought up.
+pub fn end() {
+    let Some(Ok(server)) = SERVER.get() else { return };
+    let workers = std::mem::take(&mut *server.workers.lock().unwrap());
+    server.runtime.block_on(async {
+        for worker in workers {
+            let _ = tokio::time::timeout(Duration::from_secs(5), worker.stop()).await;
+        }
+        let dev = server.dev.lock().unwrap().take();
+        if let Some(dev) = dev {
+            dev.stop().await;
+        }
+    });
+}
+
+impl Server {
+    fn bring_up() -> Result<Server, String> {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|e| e.to_string())?;
+        let applied: Arc<Mutex<HashMap<String, Vec<Applied>>>> = Arc::default();
+        let record = applied.clone();
+        set_recorder(Arc::new(move |one: Applied| {
+            record.lock().unwrap().entry(one.workflow_id.clone()).or_default().push(one);
+        }));
+        let (dev, url, mock, clients, workers) = runtime.block_on(async {
+            let found = program::find(&program::Options::from_env(), &mut |line| eprintln!("{line}"))
+                .await
+                .map_err(|e| e.to_string())?;
+            let config = DevServerConfig {
+                search_attributes: SEARCH_ATTRIBUTES.iter().map(|(n, t)| (n.to_string(), t.to_string())).collect(),
+                ..DevServerConfig::default()
+            };
+            let dev = DevServer::start(&found.path, config).await.map_err(|e| e.to_string())?;
+            let url: Url = format!("http://{}", dev.address()).parse().map_err(|e| format!("{e}"))?;
+            let mock = Mock::start().await?;
+            let services = Services { otherwise: Some(mock.url.clone()), ..Services::default() };
+            let (mut clients, mut workers) = (HashMap::new(), Vec::new());
+            for (queue, cached_runs) in [(CACHED, 1_000), (UNCACHED, 0)] {
+                let client = Temporal::connect(&url, "default", queue, Duration::from_secs(10))
+                    .await
+                    .map_err(|e| e.to_string())?;
+                let config = WorkerConfig { cached_runs, grace: Duration::from_millis(100), ..WorkerConfig::default() };
+                workers.push(start_worker(&client, &services, config).await.map_err(|e| e.to_string())?);
+                clients.insert(queue, client);
+            }
+            Ok::<_, String>((dev, url, mock, clients, workers))
+        })?;
+        let (dev, workers) = (Mutex::new(Some(dev)), Mutex::new(workers));
+        Ok(Server { runtime, dev, url, mock, applied, clients, workers })
+    }
+
+    pub fn client(&self, queue: &str) -> Temporal {
+        self.clients[queue].clone()
+    }
+
+    /// What each instance of a run's code was fed, in the order the instances began.
+    pub fn instances(&self, workflow_id: &str) -> Vec<Vec<Applied>> {
+        let all = self.applied.lock().unwrap().get(workflow_id).cloned().unwrap_or_default();
+        let mut found: Vec<Vec<Applied>> = Vec::new();
+        for one in all {
+            match found.iter_mut().find(|i| i[0].instance == one.instance) {
+                Some(instance) => instance.push(one),
+                None => found.push(vec![one]),
+            }
+        }
+        found
+    }
+}

@@ -1,0 +1,282 @@
+//! Every case file on a real server: the same trace as on the virtual clock (R53 b), with runs in memory and without;
+//! and the pure machine, fed what the host was fed, with its state written and read back at each step (R53 a).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::{Condvar, Mutex};
+use std::time::Duration;
+
+use fermata::machine::{End, Prepared, Run, State, Trace, What, apply, prepare};
+use fermata::plan::{ENGINE, Plan};
+use fermata::simulate::{Happening, Report, Scenario, Status, simulate};
+use fermata::temporal::{Applied, Ending, Pace, PacedAttempt, StartInput, set_pace};
+use fermata::value::{Time, to_json};
+use libtest_mimic::Trial;
+
+use crate::cases;
+use crate::mock::{Dealt, unix_millis};
+use crate::server::{CACHED, Server, UNCACHED, server};
+
+/// Between two instants of a scenario, in milliseconds of the server, and what each attempt at an instant adds. Where
+/// the machine was too late for that, the scenario is run again with more.
+const GAP: i64 = 400;
+const ATTEMPT: i64 = 150;
+const SLOWER: [i64; 3] = [1, 3, 8];
+/// Runs at the same time.
+static RUNS: Slots = Slots::new(8);
+
+pub fn trials() -> Vec<Trial> {
+    let mut trials = Vec::new();
+    for path in crate::files("tests/cases", "yaml") {
+        let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+        // Several kinds of event at one instant: the server's clock cannot be made to do that.
+        if name.starts_with("R1-") {
+            continue;
+        }
+        for queue in [CACHED, UNCACHED] {
+            let path = path.clone();
+            trials.push(crate::trial(format!("temporal::{queue}::{name}"), move || run(&path, queue)));
+        }
+    }
+    trials
+}
+
+fn run(path: &Path, queue: &'static str) -> Result<(), String> {
+    let case = cases::read(path)?;
+    let server = server()?;
+    let wrong: Vec<String> = std::thread::scope(|scope| {
+        let one = |(at, (scenario, _)): (usize, &(Scenario, Option<String>))| {
+            let id = format!("{}.{at}.{queue}", case.name);
+            let plan = &case.plan;
+            let scenario = scenario.clone();
+            scope.spawn(move || {
+                let _slot = RUNS.take();
+                paced(server, plan, &scenario, queue, &id).map_err(|e| format!("`{}` ({id}): {e}", scenario.name))
+            })
+        };
+        let running: Vec<_> = case.scenarios.iter().enumerate().map(one).collect();
+        running.into_iter().filter_map(|r| r.join().unwrap().err()).collect()
+    });
+    if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n")) }
+}
+
+/// Runs the scenario; again and slower where events came too late for the pace to tell instants apart.
+fn paced(server: &Server, plan: &Plan, scenario: &Scenario, queue: &str, id: &str) -> Result<(), String> {
+    let mut last = String::new();
+    for slower in SLOWER {
+        let id = format!("{id}.x{slower}");
+        match scenario_on(server, plan, scenario, queue, &id, slower) {
+            Ok(()) => return Ok(()),
+            Err(error) => {
+                let late = server.instances(&id).iter().flatten().map(|a| a.late).max().unwrap_or(0);
+                last = format!("{error} (at most {late} ms late)");
+                if late * 2 < GAP * slower {
+                    return Err(last);
+                }
+            }
+        }
+    }
+    Err(last)
+}
+
+fn scenario_on(
+    server: &Server,
+    plan: &Plan,
+    scenario: &Scenario,
+    queue: &str,
+    id: &str,
+    slower: i64,
+) -> Result<(), String> {
+    let report = simulate(plan, scenario).map_err(|e| e.to_string())?;
+    let Prepared { key, input } = prepare(plan, scenario.input.clone()).map_err(|e| e.to_string())?;
+    let uid = uuid::Uuid::now_v7().to_string();
+    let pace = pace(scenario, &report, slower);
+    let start = StartInput {
+        engine: ENGINE,
+        uid: uid.clone(),
+        process: plan.process().to_owned(),
+        version: plan.version(),
+        key: key.clone(),
+        digest: plan.digest().to_owned(),
+        document: plan.canonical().to_owned(),
+        input: input.clone(),
+    };
+    let client = server.client(queue);
+    server.runtime.block_on(async {
+        let begin = unix_millis();
+        server.mock.deal(&uid, begin, deals(scenario, &report, &pace));
+        set_pace(id, pace.clone());
+        client.start(id, &start, "case").await.map_err(|e| e.to_string())?;
+        let started = tokio::time::Instant::now();
+        for entry in &scenario.timeline {
+            let at = started + Duration::from_millis(pace.offset(entry.after.millis()) as u64);
+            tokio::time::sleep_until(at).await;
+            match entry.happening {
+                Happening::Cancel => client.cancel(id, "scenario").await.map_err(|e| e.to_string())?,
+            }
+        }
+        if report.status == Status::Waiting {
+            return Err("a scenario that only waits cannot be compared yet".to_owned());
+        }
+        let ending = client.ending(id, Duration::from_secs(90)).await.map_err(|e| e.to_string())?;
+        same_ending(ending.ok_or("the run did not end within 90 s")?, &report)
+    })?;
+    let live = server.instances(id);
+    let last = live.iter().rev().find(|i| ended(i)).ok_or("no instance saw the end")?;
+    same_trace(&report, last)?;
+    // The history, replayed by this code, feeds the same events again.
+    let client = server.client(queue);
+    server.runtime.block_on(client.replay(id)).map_err(|e| format!("replay: {e}"))?;
+    let all = server.instances(id);
+    let replayed = all.last().filter(|i| i[0].instance != last[0].instance).ok_or("the replay was not seen")?;
+    same_events(last, replayed)?;
+    let process = plan.process().to_owned();
+    let run = Run { id: format!("{process}.{key}"), uid, key, process, version: plan.version() };
+    pure(plan, State::new(run, input), last)
+}
+
+/// Each instant that the simulator saw or that a timer is due at, in order, gets its place on the server's clock.
+fn pace(scenario: &Scenario, report: &Report, slower: i64) -> Pace {
+    let start = scenario.at.millis();
+    let mut instants = BTreeSet::from([0]);
+    for (at, trace) in &report.trace {
+        instants.insert(at.millis() - start);
+        if let What::Armed { after } = trace.what {
+            instants.insert(at.millis() - start + after);
+        }
+    }
+    instants.extend(scenario.timeline.iter().map(|e| e.after.millis()));
+    instants.extend(
+        report.deals.iter().flat_map(|d| [Some(d.began), Some(d.ended), d.next]).flatten().map(|t| t.millis() - start),
+    );
+    let (mut at, mut knots) = (0, Vec::new());
+    for own in instants {
+        knots.push((own, at));
+        let attempts = report.deals.iter().filter(|d| d.began.millis() - start == own).count() as i64;
+        at += (GAP + ATTEMPT * attempts) * slower;
+    }
+    let mut pace = Pace { start, knots, ..Pace::default() };
+    for deal in &report.deals {
+        let offset = |time: Time| pace.offset(time.millis() - start);
+        let attempt = PacedAttempt { timeout: deal.late.then(|| offset(deal.ended)), next: deal.next.map(offset) };
+        pace.attempts.insert((deal.path.clone(), deal.attempt), attempt);
+    }
+    pace
+}
+
+fn deals(scenario: &Scenario, report: &Report, pace: &Pace) -> BTreeMap<String, Vec<Dealt>> {
+    let mut deals: BTreeMap<String, Vec<Dealt>> = BTreeMap::new();
+    for deal in &report.deals {
+        let offset = pace.offset(deal.ended.millis() - scenario.at.millis());
+        let timeout =
+            matches!(&deal.answer.reaction, fermata::simulate::Reaction::Error { kind, .. } if kind == "http.timeout");
+        let reaction = (!deal.late && !timeout).then(|| deal.answer.reaction.clone());
+        deals.entry(deal.path.clone()).or_default().push(Dealt { reaction, offset });
+    }
+    deals
+}
+
+/// So many at a time.
+struct Slots {
+    free: Mutex<usize>,
+    changed: Condvar,
+}
+
+struct Slot<'a>(&'a Slots);
+
+impl Slots {
+    const fn new(free: usize) -> Slots {
+        Slots { free: Mutex::new(free), changed: Condvar::new() }
+    }
+
+    fn take(&self) -> Slot<'_> {
+        let mut free = self.changed.wait_while(self.free.lock().unwrap(), |free| *free == 0).unwrap();
+        *free -= 1;
+        Slot(self)
+    }
+}
+
+impl Drop for Slot<'_> {
+    fn drop(&mut self) {
+        *self.0.free.lock().unwrap() += 1;
+        self.0.changed.notify_one();
+    }
+}
+
+fn ended(instance: &[Applied]) -> bool {
+    instance.iter().any(|a| a.output.trace.iter().any(|t| matches!(t.what, What::End { .. })))
+}
+
+fn same_ending(ending: Ending, report: &Report) -> Result<(), String> {
+    let found = match &ending {
+        Ending::Completed(value) => ("completed", to_json(value)),
+        Ending::Failed(error) => ("failed", error.get("type").map(|k| k.to_display()).unwrap_or_default()),
+        Ending::Cancelled(_) => ("cancelled", String::new()),
+        Ending::Terminated(reason) => ("terminated", reason.clone()),
+    };
+    let wanted = match (&report.result, &report.error) {
+        (Some(value), _) => to_json(value),
+        (_, Some(error)) => error.kind.clone(),
+        _ => String::new(),
+    };
+    let result_differs = found.1 != wanted && !wanted.contains("0000-7000") && !derived(&wanted);
+    if found.0 != report.status.word() || result_differs {
+        return Err(format!("ended {found:?}, on the virtual clock {} {wanted}", report.status.word()));
+    }
+    Ok(())
+}
+
+/// Whether a result holds a `uuid()`, which is the run's own.
+fn derived(result: &str) -> bool {
+    result.split('"').any(|part| part.len() == 36 && part.matches('-').count() == 4)
+}
+
+fn lines<'a>(trace: impl Iterator<Item = &'a Trace>) -> Vec<String> {
+    // A stray is what a host noticed of something withdrawn; hosts differ in it (R53).
+    trace.filter(|t| !matches!(t.what, What::Stray { .. })).map(|t| serde_json::to_string(t).unwrap()).collect()
+}
+
+fn same_trace(report: &Report, live: &[Applied]) -> Result<(), String> {
+    let wanted = lines(report.trace.iter().map(|(_, t)| t));
+    let found = lines(live.iter().flat_map(|a| &a.output.trace));
+    let has_uuid = live.iter().any(|a| a.workflow_id.starts_with("R31-"));
+    let comparable = |line: &String| !(has_uuid && line.contains("\"set\""));
+    let wanted: Vec<_> = wanted.into_iter().filter(comparable).collect();
+    let found: Vec<_> = found.into_iter().filter(comparable).collect();
+    match wanted.iter().zip(&found).find(|(w, f)| w != f) {
+        Some((wanted, found)) => Err(format!("the trace parts: virtual {wanted}, Temporal {found}")),
+        None if wanted.len() != found.len() => {
+            Err(format!("the traces have {} and {} lines: {found:#?}", wanted.len(), found.len()))
+        }
+        None => Ok(()),
+    }
+}
+
+fn same_events(one: &[Applied], other: &[Applied]) -> Result<(), String> {
+    for (a, b) in one.iter().zip(other) {
+        if a.event != b.event || a.now != b.now || a.output.commands != b.output.commands {
+            return Err(format!("fed differently: {:?} at {:?}, then {:?} at {:?}", a.event, a.now, b.event, b.now));
+        }
+    }
+    if one.len() == other.len() { Ok(()) } else { Err(format!("fed {} events, then {}", one.len(), other.len())) }
+}
+
+/// The machine alone, its state written and read back after each event.
+fn pure(plan: &Plan, mut state: State, fed: &[Applied]) -> Result<(), String> {
+    for applied in fed {
+        let output = apply(plan, &mut state, applied.now, applied.event.clone());
+        if output.commands != applied.output.commands || output.trace != applied.output.trace {
+            return Err(format!("alone, the machine does something else at {:?}", applied.event));
+        }
+        let text = serde_json::to_string(&state).map_err(|e| e.to_string())?;
+        let read: State = serde_json::from_str(&text).map_err(|e| format!("{e}: {text}"))?;
+        if read != state {
+            return Err(format!("the state does not read back as it was: {text}"));
+        }
+        state = read;
+    }
+    match state.end() {
+        Some(End::Completed(_) | End::Failed(_) | End::Cancelled { .. }) => Ok(()),
+        None => Err("alone, the machine did not end".to_owned()),
+    }
+}
