@@ -13,6 +13,9 @@ use crate::diagnostic::{Code, Diagnostic, Source, Span};
 /// The largest request body that is read, unless `[limits] body` says otherwise.
 pub const MAX_BODY: usize = 1024 * 1024;
 
+/// First parts of paths that no `[[route]]` can have.
+const OWN_PATHS: [&str; 6] = ["v1", "livez", "readyz", "metrics", "openapi.json", "problems"];
+
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
     pub temporal: Temporal,
@@ -133,9 +136,16 @@ pub fn parse(name: &str, text: &str, variable: &dyn Fn(&str) -> Option<String>) 
         if !route.get_ref().path.starts_with('/') {
             return Err(complain(route.span(), "the path of a route begins with `/`".into(), None));
         }
-        if route.get_ref().path.starts_with("/v1/") || route.get_ref().path.contains(['{', '}', '*']) {
-            let message = "the path of a route is fixed text and does not begin with `/v1/`".into();
-            return Err(complain(route.span(), message, None));
+        let path = &route.get_ref().path;
+        let first = path.split('/').nth(1).unwrap_or("");
+        if OWN_PATHS.contains(&first) {
+            return Err(complain(route.span(), format!("`/{first}` is the service's own"), None));
+        }
+        if path.contains(['{', '}', '*', '?', '#']) {
+            return Err(complain(route.span(), "the path of a route is fixed text".into(), None));
+        }
+        if config.routes.iter().any(|known| known.path == *path) {
+            return Err(complain(route.span(), format!("the route `{path}` stands twice"), None));
         }
         config.routes.push(route.into_inner());
     }

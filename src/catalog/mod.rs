@@ -219,7 +219,7 @@ pub fn check_file(path: &Path) -> Checked {
 
 /// The definition files below a path: the file itself, or everything a catalog of that folder would read.
 pub fn definition_files(path: &Path) -> io::Result<Vec<PathBuf>> {
-    if !path.is_dir() {
+    if !std::fs::metadata(path)?.is_dir() {
         return Ok(vec![path.to_owned()]);
     }
     let own: Vec<PathBuf> = sorted(path)?

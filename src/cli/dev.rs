@@ -209,6 +209,11 @@ fn introduce(api: SocketAddr, server: Option<&DevServer>, config: &Config, catal
         println!("  curl -sS http://{api}/v1/runs/{run}");
         println!("  curl -sS http://{api}/v1/runs/{run}/result -H 'Prefer: wait=10'");
     }
+    if sample(catalog).is_none() {
+        println!(
+            "\nStart a run: POST http://{api}/v1/processes/<Process>/runs with {{\"input\": …}} as application/json"
+        );
+    }
     println!("\nCtrl-C ends all of it.");
     let _ = std::io::stdout().flush();
 }
@@ -218,7 +223,7 @@ fn sample(catalog: &Catalog) -> Option<(String, String, Value)> {
     catalog.processes().find_map(|(name, versions)| {
         let plan = &versions.values().next_back()?.plan;
         let input = example(plan.input())?;
-        let prepared = prepare(plan, input.clone()).ok()?;
+        let prepared = prepare(plan, input.clone(), None).ok()?;
         Some((name.to_owned(), prepared.key, input))
     })
 }

@@ -51,7 +51,7 @@ pub fn business_key(plan: &Plan, input: &Value) -> Result<String, String> {
     let key = match &value {
         Value::Text(text) => text.clone(),
         Value::Number(n) if n.is_integer() => crate::value::to_json(&value),
-        other => return Err(format!("the business key must be text or an integer, not {}", other.kind())),
+        other => return Err(format!("the business key must be text or a whole number, not {}", other.to_display())),
     };
     check_key(key)
 }

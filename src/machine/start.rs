@@ -1,6 +1,6 @@
 //! What happens to an input before a run exists (R46): validate as sent, fill in defaults, compute the business key.
 
-use super::business_key;
+use super::{business_key, check_key};
 use crate::plan::{Plan, Violation};
 use crate::value::Value;
 
@@ -20,8 +20,8 @@ pub enum Refused {
     Key(String),
 }
 
-/// Errors: an input that does not fit, or has no business key.
-pub fn prepare(plan: &Plan, input: Value) -> Result<Prepared, Refused> {
+/// `key` is the caller's own business key, where it has one. Errors: an input that does not fit, or has no business key.
+pub fn prepare(plan: &Plan, input: Value, key: Option<String>) -> Result<Prepared, Refused> {
     let mut input = input;
     if let Some(schema) = plan.input() {
         let violations = schema.violations(&input);
@@ -30,6 +30,10 @@ pub fn prepare(plan: &Plan, input: Value) -> Result<Prepared, Refused> {
         }
         schema.fill(&mut input);
     }
-    let key = business_key(plan, &input).map_err(Refused::Key)?;
+    let key = match key {
+        Some(key) => check_key(key),
+        None => business_key(plan, &input),
+    };
+    let key = key.map_err(Refused::Key)?;
     Ok(Prepared { key, input })
 }

@@ -28,7 +28,7 @@ pub(super) async fn read(request: Request, limit: usize) -> Result<Value, Proble
     }
     from_json(text).map_err(|error| match &error {
         JsonError::Malformed(_) | JsonError::Deep => Problem::new(&MALFORMED, format!("the body is {error}")),
-        JsonError::Number { pointer, error } => Problem::invalid(pointer, "number-out-of-range", error.to_string()),
+        JsonError::Number { pointer, .. } => Problem::invalid(pointer, "number-out-of-range", error.to_string()),
         JsonError::Twice { pointer, .. } => Problem::invalid(pointer, "duplicate-key", error.to_string()),
     })
 }

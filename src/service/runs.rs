@@ -11,7 +11,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_perc
 use super::body::{answer, read};
 use super::problem::{MALFORMED, Problem, RUN_CANCELLED, RUN_EXISTS, RUN_FAILED, RUN_TERMINATED};
 use super::state::Service;
-use crate::machine::{Refused, check_key, prepare};
+use crate::machine::{Refused, prepare};
 use crate::plan::{Duplicates, ENGINE, Plan};
 use crate::temporal::{Ending, Filter, RunStatus, StartInput, TemporalError};
 use crate::value::{Time, Value, to_serde};
@@ -50,7 +50,7 @@ pub(super) async fn start(
     };
     let key = match fields.remove("key") {
         None | Some(Value::Null) => None,
-        Some(Value::Text(key)) => Some(check_key(key).map_err(|e| Problem::invalid("/key", "key", e))?),
+        Some(Value::Text(key)) => Some(key),
         Some(_) => return Err(Problem::invalid("/key", "type", "`key` is text")),
     };
     if let Some(unknown) = fields.keys().next() {
@@ -91,11 +91,12 @@ async fn start_or_find(
 ) -> Result<Run, Problem> {
     let catalog = service.catalog();
     let plan: &Plan = &catalog.choose(process, version)?.plan;
-    let prepared = prepare(plan, input).map_err(|refused| match refused {
+    let own_key = key.is_some();
+    let prepared = prepare(plan, input, key).map_err(|refused| match refused {
         Refused::Input(violations) => Problem::invalid_input(&violations),
-        Refused::Key(why) => Problem::invalid("/input", "key", why),
+        Refused::Key(why) => Problem::invalid(if own_key { "/key" } else { "/input" }, "key", why),
     })?;
-    let key = key.unwrap_or(prepared.key);
+    let key = prepared.key;
     let id = format!("{process}.{key}");
     let start = StartInput {
         engine: ENGINE,

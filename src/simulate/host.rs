@@ -68,7 +68,7 @@ pub struct Report {
 
 /// Runs until the run ends or nothing more can happen. Errors: an input that the service would refuse.
 pub fn simulate(plan: &Plan, scenario: &Scenario) -> Result<Report, Refused> {
-    let Prepared { key, input } = prepare(plan, scenario.input.clone())?;
+    let Prepared { key, input } = prepare(plan, scenario.input.clone(), None)?;
     let run = Run {
         id: format!("{}.{key}", plan.process()),
         uid: "00000000-0000-7000-8000-000000000000".to_owned(),

@@ -21,6 +21,8 @@ pub use pace::{Pace, PacedAttempt, set_pace};
 #[doc(hidden)]
 pub use record::{Applied, set_recorder};
 pub use request::Services;
+#[doc(hidden)]
+pub use request::{HttpActivity, HttpCall};
 pub use wire::StartInput;
 pub use worker::{RunningWorker, WorkerConfig, WorkerError, start as start_worker};
 pub use workflow::WORKFLOW;

@@ -47,6 +47,7 @@ pub struct Services {
     pub otherwise: Option<Url>,
 }
 
+/// The implementation of the activity.
 pub struct HttpActivity {
     services: BTreeMap<String, (Service, reqwest::Client)>,
     otherwise: Option<(Url, reqwest::Client)>,
@@ -214,10 +215,18 @@ fn target(service: &Service, request: &Request) -> Result<Url, String> {
 fn headers(service: &Service, request: &Request, key: &str) -> Result<HeaderMap, String> {
     let mut headers = HeaderMap::new();
     let own = [("idempotency-key".to_owned(), key.to_owned()), ("accept".to_owned(), "application/json".to_owned())];
-    for (name, value) in own.iter().chain(&request.headers).chain(&service.headers) {
-        let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| format!("`{name}` is not a header"))?;
-        let value = HeaderValue::from_str(value).map_err(|_| format!("the value of `{name}` is not a header value"))?;
-        headers.insert(name, value);
+    // A list in a definition gives its header several times; what the environment says wins, and our own key over all.
+    for (from, more) in [(&request.headers, true), (&service.headers, false), (&own.to_vec(), false)] {
+        for (name, value) in from {
+            let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| format!("`{name}` is not a header"))?;
+            let value =
+                HeaderValue::from_str(value).map_err(|_| format!("the value of `{name}` is not a header value"))?;
+            if more {
+                headers.append(name, value);
+            } else {
+                headers.insert(name, value);
+            }
+        }
     }
     Ok(headers)
 }

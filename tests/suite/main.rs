@@ -10,11 +10,15 @@
 )]
 
 mod cases;
+mod dev;
 mod diagnostics;
+mod documents;
 mod mock;
+mod process;
 mod program;
 mod rooms;
 mod server;
+mod service;
 mod temporal;
 
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -28,11 +32,17 @@ fn main() {
     trials.extend(diagnostics::trials());
     trials.extend(rooms::trials());
     trials.extend(program::tests().into_iter().map(|(name, test)| trial(name, test)));
+    trials.extend(documents::trials());
+    trials.extend(dev::trials());
+    trials.extend(service::trials());
     trials.extend(temporal::trials());
     let conclusion = libtest_mimic::run(&arguments, trials);
     server::end();
     conclusion.exit();
 }
+
+/// A name, and a function that says what is wrong.
+type Test = (&'static str, fn() -> Result<(), String>);
 
 /// A trial of a function that says what is wrong.
 fn trial(name: impl Into<String>, test: impl FnOnce() -> Result<(), String> + Send + 'static) -> Trial {

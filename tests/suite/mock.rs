@@ -62,15 +62,27 @@ impl Mock {
         self.runs.lock().unwrap().insert(uid.to_owned(), Run { began, deals, used: HashMap::new() });
     }
 
+    /// Sets the answers of the next run, whatever its uid, that calls below the path of a service with this name.
+    pub fn deal_any(&self, service: &str, began: i64, deals: BTreeMap<String, Vec<Dealt>>) {
+        self.deal(&format!("/{service}/"), began, deals);
+    }
+
+    /// What arrived below the path of a service, in order of arrival.
+    pub fn seen_any(&self, service: &str) -> Vec<Seen> {
+        self.seen.lock().unwrap().iter().filter(|s| s.path.starts_with(&format!("/{service}/"))).cloned().collect()
+    }
+
     /// What arrived for a run, in order of arrival.
     pub fn seen(&self, uid: &str) -> Vec<Seen> {
         self.seen.lock().unwrap().iter().filter(|s| s.key.starts_with(&format!("{uid}:"))).cloned().collect()
     }
 
-    fn next(&self, key: &str) -> Option<(Dealt, i64)> {
+    fn next(&self, key: &str, at: &str) -> Option<(Dealt, i64)> {
         let (uid, path) = key.split_once(':')?;
         let mut runs = self.runs.lock().unwrap();
-        let run = runs.get_mut(uid)?;
+        let service = format!("/{}/", at.split('/').nth(1).unwrap_or(""));
+        let name = [uid, &service].into_iter().find(|n| runs.contains_key(*n))?.to_owned();
+        let run = runs.get_mut(&name)?;
         let used = run.used.entry(path.to_owned()).or_default();
         let dealt = run.deals.get(path)?.get(*used).cloned()?;
         *used += 1;
@@ -82,8 +94,9 @@ async fn answer(State(mock): State<Mock>, request: Request) -> Response {
     let key = request.headers().get("idempotency-key").and_then(|k| k.to_str().ok()).unwrap_or("").to_owned();
     let (method, path) = (request.method().to_string(), request.uri().to_string());
     let body = String::from_utf8_lossy(&to_bytes(request.into_body(), 4 << 20).await.unwrap_or_default()).into_owned();
-    mock.seen.lock().unwrap().push(Seen { method, path, key: key.clone(), body, at: unix_millis() });
-    let Some((dealt, began)) = mock.next(&key) else { return StatusCode::OK.into_response() };
+    let next = mock.next(&key, &path);
+    mock.seen.lock().unwrap().push(Seen { method, path, key, body, at: unix_millis() });
+    let Some((dealt, began)) = next else { return StatusCode::OK.into_response() };
     let Some(reaction) = dealt.reaction else { return std::future::pending().await };
     let wait = Duration::from_millis(u64::try_from(began + dealt.offset - unix_millis()).unwrap_or(0));
     tokio::time::sleep_until(tokio::time::Instant::now() + wait).await;

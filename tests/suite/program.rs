@@ -16,9 +16,8 @@ use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
 pub type Outcome = Result<(), String>;
-pub type Test = (&'static str, fn() -> Outcome);
 
-pub fn tests() -> Vec<Test> {
+pub fn tests() -> Vec<crate::Test> {
     vec![
         ("program::a_temporal_in_path_is_used", a_temporal_in_path_is_used),
         ("program::an_old_temporal_in_path_is_named", an_old_temporal_in_path_is_named),

@@ -88,7 +88,7 @@ fn scenario_on(
     slower: i64,
 ) -> Result<(), String> {
     let report = simulate(plan, scenario).map_err(|e| e.to_string())?;
-    let Prepared { key, input } = prepare(plan, scenario.input.clone()).map_err(|e| e.to_string())?;
+    let Prepared { key, input } = prepare(plan, scenario.input.clone(), None).map_err(|e| e.to_string())?;
     let uid = uuid::Uuid::now_v7().to_string();
     let pace = pace(scenario, &report, slower);
     let start = StartInput {

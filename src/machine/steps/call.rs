@@ -72,12 +72,13 @@ pub(super) fn answered(turn: &mut Turn<'_>, frame: &StepFrame, http: &Http, outc
 fn build(http: &Http, scope: &dyn Scope, world: &mut World<'_>) -> Result<Request, Failure> {
     let mut headers: Vec<(String, String)> = Vec::new();
     for written in &http.headers {
-        for (name, value) in pairs(written, scope, world)? {
-            let name = name.to_ascii_lowercase();
-            check_header(&name, &value)?;
-            headers.retain(|(known, _)| *known != name);
-            headers.push((name, value));
+        let mut own = pairs(written, scope, world)?;
+        for (name, value) in &mut own {
+            *name = name.to_ascii_lowercase();
+            check_header(name, value)?;
         }
+        headers.retain(|(known, _)| own.iter().all(|(name, _)| name != known));
+        headers.extend(own);
     }
     Ok(Request {
         service: http.service.clone(),
