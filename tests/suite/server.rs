@@ -24,6 +24,8 @@ pub struct Server {
     pub dev: Mutex<Option<DevServer>>,
     pub url: Url,
     pub mock: Mock,
+    /// The `temporal` program.
+    pub program: std::path::PathBuf,
     applied: Arc<Mutex<HashMap<String, Vec<Applied>>>>,
     clients: HashMap<&'static str, Temporal>,
     workers: Mutex<Vec<RunningWorker>>,
@@ -59,7 +61,7 @@ impl Server {
         set_recorder(Arc::new(move |one: Applied| {
             record.lock().unwrap().entry(one.workflow_id.clone()).or_default().push(one);
         }));
-        let (dev, url, mock, clients, workers) = runtime.block_on(async {
+        let (program, dev, url, mock, clients, workers) = runtime.block_on(async {
             let found = program::find(&program::Options::from_env(), &mut |line| eprintln!("{line}"))
                 .await
                 .map_err(|e| e.to_string())?;
@@ -80,10 +82,10 @@ impl Server {
                 workers.push(start_worker(&client, &services, config).await.map_err(|e| e.to_string())?);
                 clients.insert(queue, client);
             }
-            Ok::<_, String>((dev, url, mock, clients, workers))
+            Ok::<_, String>((found.path, dev, url, mock, clients, workers))
         })?;
         let (dev, workers) = (Mutex::new(Some(dev)), Mutex::new(workers));
-        Ok(Server { runtime, dev, url, mock, applied, clients, workers })
+        Ok(Server { runtime, dev, url, mock, program, applied, clients, workers })
     }
 
     pub fn client(&self, queue: &str) -> Temporal {

@@ -468,6 +468,11 @@ fn the_server_follows_the_policy() -> Result<(), String> {
         return Err(failed.text);
     }
     let at: Vec<i64> = server.mock.seen_any("policy").iter().map(|s| s.at).collect();
+    // Every attempt carries the same key, which is the run's own and names the step (R36).
+    let keys: std::collections::BTreeSet<String> = server.mock.seen_any("policy").into_iter().map(|s| s.key).collect();
+    if keys.len() != 1 || keys.first().is_none_or(|k| !k.ends_with(":call") || k.len() < 40) {
+        return Err(format!("keys {keys:?}"));
+    }
     let pauses: Vec<i64> = at.windows(2).map(|w| w[1] - w[0]).collect();
     // Clocks of two processes: the pause counts from the failure, which is a little after the arrival.
     let wanted = [200, 400, 500, 500];

@@ -7,10 +7,10 @@ use std::sync::{Condvar, Mutex};
 use std::time::Duration;
 
 use fermata::machine::{End, Prepared, Run, State, Trace, What, apply, prepare};
-use fermata::plan::{ENGINE, Plan};
+use fermata::plan::{ENGINE, Home, Plan, from_yaml};
 use fermata::simulate::{Happening, Report, Scenario, Status, simulate};
 use fermata::temporal::{Applied, Ending, Pace, PacedAttempt, StartInput, set_pace};
-use fermata::value::{Time, to_json};
+use fermata::value::{Time, Value, to_json};
 use libtest_mimic::Trial;
 
 use crate::cases;
@@ -38,7 +38,80 @@ pub fn trials() -> Vec<Trial> {
             trials.push(crate::trial(format!("temporal::{queue}::{name}"), move || run(&path, queue)));
         }
     }
+    for queue in [CACHED, UNCACHED] {
+        trials.push(crate::trial(format!("temporal::{queue}::R6-R55-strangers"), move || strangers(queue)));
+    }
     trials
+}
+
+/// Signals that nobody declared, some of them unreadable, an update, and queries, sent past the service: the run goes on,
+/// and a worker that replays it sees what the first one saw, task by task (R6, R55).
+fn strangers(queue: &'static str) -> Result<(), String> {
+    let server = server()?;
+    let text = "fermata: 1\nprocess: Strangers\nversion: 1\nkey: ${input.k}\nsteps:\n  - id: pause\n    wait: 4s\n  - id: call\n    \
+                http: { service: s, path: /x }\n  - return: done\n";
+    let (plan, complaints) = from_yaml(text, &Home::default());
+    let plan = plan.ok_or_else(|| format!("{complaints:?}"))?;
+    let (id, uid) = (format!("strangers.{queue}"), uuid::Uuid::now_v7().to_string());
+    let input = Value::map([("k", Value::text("a"))]);
+    let start = StartInput {
+        engine: ENGINE,
+        uid: uid.clone(),
+        process: "Strangers".to_owned(),
+        version: 1,
+        key: "a".to_owned(),
+        digest: plan.digest().to_owned(),
+        document: plan.canonical().to_owned(),
+        input: input.clone(),
+    };
+    let client = server.client(queue);
+    server.runtime.block_on(client.start(&id, &start, "case")).map_err(|e| e.to_string())?;
+    let temporal = |arguments: &[&str]| {
+        let address = format!("{}:{}", server.url.host_str().unwrap_or(""), server.url.port().unwrap_or(0));
+        let output = std::process::Command::new(&server.program)
+            .args(["workflow"])
+            .args(arguments)
+            .args(["--address", &address, "--workflow-id", &id])
+            .output()
+            .map_err(|e| e.to_string())?;
+        let text = [output.stdout, output.stderr].map(|b| String::from_utf8_lossy(&b).into_owned()).concat();
+        Ok::<_, String>((output.status.success(), text))
+    };
+    for n in 0..4 {
+        let sent = match n {
+            2 => temporal(&["signal", "--name", "odd", "--input", "x", "--input-meta", "encoding=binary/odd"])?,
+            _ => temporal(&["signal", "--name", "hello", "--input", "{\"n\": 1e400}"])?,
+        };
+        if !sent.0 {
+            return Err(sent.1);
+        }
+        let unknown = temporal(&["query", "--name", "nobody"])?;
+        let position = server.runtime.block_on(client.position(&id, Duration::from_secs(10)));
+        let position = position.map(|p| to_json(&p)).map_err(|e| e.to_string())?;
+        if unknown.0 || !position.contains("\"step\":\"pause\"") {
+            return Err(format!("{unknown:?} {position}"));
+        }
+    }
+    let update = temporal(&["update", "execute", "--name", "update", "--input", "{}"])?;
+    if update.0 || !update.1.contains("declares no updates") {
+        return Err(format!("the update was taken: {}", update.1));
+    }
+    let ending = server.runtime.block_on(client.ending(&id, Duration::from_secs(60))).map_err(|e| e.to_string())?;
+    if ending != Some(Ending::Completed(Value::text("done"))) {
+        return Err(format!("{ending:?}"));
+    }
+    let live = server.instances(&id);
+    let last = live.iter().rev().find(|i| ended(i)).ok_or("no instance saw the end")?;
+    let strays = last.iter().flat_map(|a| &a.output.trace).filter(|t| matches!(t.what, What::Stray { .. })).count();
+    if strays != 4 {
+        return Err(format!("{strays} strays"));
+    }
+    server.runtime.block_on(client.replay(&id)).map_err(|e| format!("replay: {e}"))?;
+    let all = server.instances(&id);
+    same_events(last, all.last().ok_or("the replay was not seen")?)?;
+    let run =
+        Run { id: "Strangers.a".to_owned(), uid, key: "a".to_owned(), process: "Strangers".to_owned(), version: 1 };
+    pure(&plan, State::new(run, input), last)
 }
 
 fn run(path: &Path, queue: &'static str) -> Result<(), String> {
