@@ -3,9 +3,8 @@
 use sha2::{Digest, Sha256};
 
 use super::state::State;
-use crate::expression::{Expression, Failure, OPERATIONS, Scope, World};
+use crate::expression::{OPERATIONS, Scope, World};
 use crate::plan::Plan;
-use crate::syntax::Written;
 use crate::value::{Time, Value};
 
 /// The names of a run: `input`, `run`, and what it remembers.
@@ -51,27 +50,22 @@ fn run_value(state: &State) -> Value {
     ])
 }
 
-/// Evaluates with the run's clock, its own `uuid()` and the budget of one evaluation. `f` gets the scope and the world.
-pub(super) fn with_world<T>(state: &mut State, f: impl FnOnce(&dyn Scope, &mut World<'_>) -> T) -> T {
+/// Evaluates with the run's clock, its own `uuid()` and the budget of one evaluation, taken from what is left of the
+/// event's. `f` gets the scope and the world.
+pub(super) fn with_world<T>(state: &mut State, left: &mut u64, f: impl FnOnce(&dyn Scope, &mut World<'_>) -> T) -> T {
     let (uid, first) = (state.run.uid.clone(), state.uuids);
     let mut made = 0;
     let mut uuid = || {
         made += 1;
         derived_uuid(&uid, first + made)
     };
-    let mut operations = OPERATIONS;
+    let given = OPERATIONS.min(*left);
+    let mut operations = given;
     let mut world = World { now: Time(state.clock), uuid: &mut uuid, operations: &mut operations };
     let result = f(&Names(state), &mut world);
+    *left -= given - operations.min(given);
     state.uuids += made;
     result
-}
-
-pub(super) fn evaluate(state: &mut State, written: &Written) -> Result<Value, Failure> {
-    with_world(state, |scope, world| written.evaluate(scope, world))
-}
-
-pub(super) fn test(state: &mut State, condition: &Expression) -> Result<bool, Failure> {
-    with_world(state, |scope, world| condition.test(scope, world))
 }
 
 /// The n-th UUID of a run: a function of the run's uid and a counter, the same on every replay and over fresh

@@ -11,12 +11,14 @@ use super::scope::{self, FirstNames};
 use super::state::{Frame, Pending, PendingKind, Stage, State, StepFrame, Strand};
 use super::steps::{self, Next};
 use super::trace::{Trace, What, digest};
-use crate::expression::{Failure, OPERATIONS, World};
+use crate::expression::{Expression, Failure, OPERATIONS, Scope, World};
 use crate::plan::{ListId, Plan, Step, StepId};
+use crate::syntax::Written;
 use crate::value::{Duration, Time, Value};
 
-/// Steps of one event (R5).
+/// Steps of one event, and operations of all its expressions together (R5): a task of the server lasts ten seconds.
 const STEPS: u32 = 100_000;
+const EVENT_OPERATIONS: u64 = 2_000_000;
 const MAIN: u64 = 0;
 
 /// How a step, a list or a strand ended (R17).
@@ -33,6 +35,7 @@ pub(super) struct Turn<'a> {
     pub state: &'a mut State,
     out: Output,
     steps_left: u32,
+    operations_left: u64,
 }
 
 /// What became of a delivered exit.
@@ -46,7 +49,7 @@ enum Flow {
 impl<'a> Turn<'a> {
     pub fn new(plan: &'a Plan, state: &'a mut State, now: Time) -> Turn<'a> {
         state.clock = state.clock.max(now.millis());
-        Turn { plan, state, out: Output::default(), steps_left: STEPS }
+        Turn { plan, state, out: Output::default(), steps_left: STEPS, operations_left: EVENT_OPERATIONS }
     }
 
     pub fn apply(mut self, event: Event) -> Output {
@@ -239,13 +242,10 @@ impl<'a> Turn<'a> {
         self.steps_left = left;
         let mut frame = StepFrame { step: id, path, stage: Stage::Entered, timeout: None, struck: false };
         if let Some(when) = &step.when {
-            match scope::test(self.state, when) {
+            match self.test(&frame.path, when) {
                 Ok(true) => {}
                 Ok(false) => return self.deliver(strand, Exit::Value(Value::Null)),
-                Err(failure) => {
-                    let exit = expression_error(&failure, &frame.path);
-                    return self.take(strand, frame, Next::Done(exit));
-                }
+                Err(exit) => return self.take(strand, frame, Next::Done(exit)),
             }
         }
         self.trace(&frame.path, What::Entered);
@@ -274,15 +274,10 @@ impl<'a> Turn<'a> {
                 push_list(strand, list);
                 Flow::Go
             }
-            Next::Done(exit) => match self.leave(strand, &mut frame, exit) {
-                Left::Exit(exit) => self.deliver(strand, exit),
-                Left::List(list) => {
-                    frame.stage = Stage::OnTimeout;
-                    strand.frames.push(Frame::Step(frame));
-                    push_list(strand, list);
-                    Flow::Go
-                }
-            },
+            Next::Done(exit) => {
+                strand.frames.push(Frame::Step(frame));
+                self.deliver(strand, exit)
+            }
         }
     }
 
@@ -394,6 +389,33 @@ impl<'a> Turn<'a> {
 
     // ---- what steps use
 
+    /// Runs an evaluation of a step. Errors: the exit of a step whose expression fails (R29), or that used up what the
+    /// expressions of one event may cost (R5).
+    pub fn compute<T>(
+        &mut self,
+        path: &str,
+        f: impl FnOnce(&dyn Scope, &mut World<'_>) -> Result<T, Failure>,
+    ) -> Result<T, Exit> {
+        let result = scope::with_world(self.state, &mut self.operations_left, f);
+        result.map_err(|failure| {
+            Exit::Error(match self.operations_left {
+                0 => {
+                    let message = format!("the expressions of one moment cost more than {EVENT_OPERATIONS} operations");
+                    RunError::new("limit.steps", message, path)
+                }
+                _ => RunError::new("expression", failure.message, path),
+            })
+        })
+    }
+
+    pub fn evaluate(&mut self, path: &str, written: &Written) -> Result<Value, Exit> {
+        self.compute(path, |scope, world| written.evaluate(scope, world))
+    }
+
+    pub fn test(&mut self, path: &str, condition: &Expression) -> Result<bool, Exit> {
+        self.compute(path, |scope, world| condition.test(scope, world))
+    }
+
     pub fn trace(&mut self, path: &str, what: What) {
         self.out.trace.push(Trace { path: path.to_owned(), what });
     }
@@ -468,8 +490,4 @@ fn path_below(strand: &Strand, segment: &str) -> String {
         Some(parent) => format!("{parent}.{segment}"),
         None => segment.to_owned(),
     }
-}
-
-pub(super) fn expression_error(failure: &Failure, path: &str) -> Exit {
-    Exit::Error(RunError::new("expression", failure.message.clone(), path))
 }

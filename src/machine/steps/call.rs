@@ -5,10 +5,9 @@ use crate::expression::{Failure, Scope, World};
 use crate::machine::error::RunError;
 use crate::machine::event::{Call, CallOutcome, Command};
 use crate::machine::request::Request;
-use crate::machine::scope;
 use crate::machine::state::{Pending, PendingKind, StepFrame};
 use crate::machine::trace::{What, digest};
-use crate::machine::turn::{At, Exit, Turn, expression_error};
+use crate::machine::turn::{At, Exit, Turn};
 use crate::plan::Http;
 use crate::syntax::{Written, WrittenKind};
 use crate::value::{Value, to_json};
@@ -20,9 +19,9 @@ const OWN_HEADERS: [&str; 7] =
     ["host", "content-length", "transfer-encoding", "connection", "upgrade", "te", "idempotency-key"];
 
 pub(super) fn enter(turn: &mut Turn<'_>, frame: &StepFrame, http: &Http, at: At) -> Next {
-    let request = match scope::with_world(turn.state, |scope, world| build(http, scope, world)) {
+    let request = match turn.compute(&frame.path, |scope, world| build(http, scope, world)) {
         Ok(request) => request,
-        Err(failure) => return Next::Done(expression_error(&failure, &frame.path)),
+        Err(exit) => return Next::Done(exit),
     };
     let value = request.to_value();
     let size = to_json(&value).len();

@@ -2,9 +2,8 @@
 
 use super::Next;
 use crate::expression::Expression;
-use crate::machine::scope;
 use crate::machine::state::StepFrame;
-use crate::machine::turn::{Exit, Turn, expression_error};
+use crate::machine::turn::{Exit, Turn};
 use crate::plan::ListId;
 use crate::value::Value;
 
@@ -15,10 +14,10 @@ pub(super) fn enter(
     then: ListId,
     otherwise: Option<ListId>,
 ) -> Next {
-    match (scope::test(turn.state, condition), otherwise) {
+    match (turn.test(&frame.path, condition), otherwise) {
         (Ok(true), _) => Next::Inside(then),
         (Ok(false), Some(otherwise)) => Next::Inside(otherwise),
         (Ok(false), None) => Next::Done(Exit::Value(Value::Null)),
-        (Err(failure), _) => Next::Done(expression_error(&failure, &frame.path)),
+        (Err(exit), _) => Next::Done(exit),
     }
 }

@@ -2,21 +2,20 @@
 
 use super::Next;
 use crate::machine::error::RunError;
-use crate::machine::scope;
 use crate::machine::state::StepFrame;
-use crate::machine::turn::{Exit, Turn, expression_error};
+use crate::machine::turn::{Exit, Turn};
 use crate::plan::Plan;
 use crate::syntax::Written;
 use crate::value::Value;
 
 /// The value is fixed here and held against `returns` (R47).
 pub(super) fn enter_return(turn: &mut Turn<'_>, frame: &StepFrame, value: &Written) -> Next {
-    Next::Done(match scope::evaluate(turn.state, value) {
+    Next::Done(match turn.evaluate(&frame.path, value) {
         Ok(value) => match check_result(turn.plan, &value, &frame.path) {
             Ok(()) => Exit::Return(value),
             Err(error) => Exit::Error(error),
         },
-        Err(failure) => expression_error(&failure, &frame.path),
+        Err(exit) => exit,
     })
 }
 
@@ -33,9 +32,9 @@ pub(super) fn enter_fail(
     let mut values = [Value::Null, Value::Null];
     for (slot, written) in values.iter_mut().zip([message, details]) {
         if let Some(written) = written {
-            match scope::evaluate(turn.state, written) {
+            match turn.evaluate(&frame.path, written) {
                 Ok(value) => *slot = value,
-                Err(failure) => return Next::Done(expression_error(&failure, &frame.path)),
+                Err(exit) => return Next::Done(exit),
             }
         }
     }

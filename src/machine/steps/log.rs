@@ -1,7 +1,6 @@
 //! `log`: a line in the run's journal. An expression that fails is said in the line; it is never an error (R29).
 
 use super::Next;
-use crate::machine::scope;
 use crate::machine::state::StepFrame;
 use crate::machine::trace::What;
 use crate::machine::turn::{Exit, Turn};
@@ -9,9 +8,10 @@ use crate::syntax::Written;
 use crate::value::Value;
 
 pub(super) fn enter(turn: &mut Turn<'_>, frame: &StepFrame, text: &Written) -> Next {
-    let text = match scope::evaluate(turn.state, text) {
+    let text = match turn.evaluate(&frame.path, text) {
         Ok(value) => value.to_display(),
-        Err(failure) => format!("this line could not be written: {}", failure.message),
+        Err(Exit::Error(error)) => format!("this line could not be written: {}", error.message),
+        Err(exit) => return Next::Done(exit),
     };
     turn.trace(&frame.path, What::Log { text });
     Next::Done(Exit::Value(Value::Null))

@@ -1,22 +1,21 @@
 //! `wait` for a duration or a time. What is due already is over at once, with no command (R4, R32).
 
 use super::Next;
-use crate::expression::Failure;
-use crate::machine::scope;
+use crate::machine::error::RunError;
 use crate::machine::state::{PendingKind, StepFrame};
-use crate::machine::turn::{At, Exit, Turn, expression_error};
+use crate::machine::turn::{At, Exit, Turn};
 use crate::syntax::Written;
 use crate::value::{Duration, Time, Value};
 
 pub(super) fn enter(turn: &mut Turn<'_>, frame: &StepFrame, moment: &Written, at: At) -> Next {
-    let value = match scope::evaluate(turn.state, moment) {
+    let value = match turn.evaluate(&frame.path, moment) {
         Ok(value) => value,
-        Err(failure) => return Next::Done(expression_error(&failure, &frame.path)),
+        Err(exit) => return Next::Done(exit),
     };
     let clock = turn.state.clock();
     let Some(due) = due(&value, clock) else {
         let message = format!("expected a duration or a time, got {} `{}`", value.kind(), value.to_display());
-        return Next::Done(expression_error(&Failure { message, range: None }, &frame.path));
+        return Next::Done(Exit::Error(RunError::new("expression", message, &frame.path)));
     };
     if due <= clock {
         return Next::Done(Exit::Value(Value::Null));
