@@ -7,7 +7,7 @@ use super::schema::Schema;
 use super::{Home, flow, types};
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::expression::{Expression, similar};
-use crate::syntax::{Document, Field, Fields, Node, Step, Written, WrittenKind};
+use crate::syntax::{Document, Field, Fields, Kind, Node, Step, Written, WrittenKind};
 use crate::value::{Duration, Time, Value};
 
 /// Names that are always there, so that none can be taken.
@@ -65,6 +65,17 @@ fn header(document: &Document, home: &Home, complaints: &mut Vec<Diagnostic>) {
         complaints.push(Diagnostic::error(Code::WrongPlace, entry.span, message).help("give both the same number"));
     }
     if let (Some(key), Some(entry)) = (header.value("key"), header.entry("key")) {
+        for (template, place) in key.templates() {
+            for (expression, at) in template.expressions() {
+                for function in ["now", "uuid"].into_iter().filter(|f| expression.calls(f)) {
+                    let span = place.locate(&(at..at + expression.source().len()));
+                    let message =
+                        format!("`{function}()` cannot be used in `key`: a second start would be another run");
+                    let help = "compute it from the input alone";
+                    complaints.push(Diagnostic::error(Code::UnknownFunction, span, message).help(help));
+                }
+            }
+        }
         let reads_input = key.templates().iter().any(|(t, _)| t.expressions().any(|(e, _)| reads(e, "input")));
         if !reads_input && entry_is_whole(key) {
             let message = "every run would have the same business key, so there could be only one run";
@@ -72,9 +83,9 @@ fn header(document: &Document, home: &Home, complaints: &mut Vec<Diagnostic>) {
             complaints.push(Diagnostic::error(Code::ConstantKey, entry.span, message).help(help));
         }
     }
-    if header.steps("steps").is_some_and(<[Step]>::is_empty)
-        && let Some(entry) = header.entry("steps")
-    {
+    // Steps that were complained about are not steps that are missing.
+    let written = document.tree.get("steps").map(|node| matches!(&node.kind, Kind::List(items) if items.is_empty()));
+    if let (Some(true), Some(entry)) = (written, header.entry("steps")) {
         complaints.push(Diagnostic::warning(Code::Unreachable, entry.key_span, "the process has no steps"));
     }
 }

@@ -69,7 +69,8 @@ struct Walk<'a> {
 
 impl Walk<'_> {
     fn list(&mut self, steps: &[Step], mut known: Known) -> Known {
-        let mut said = false;
+        // Inside what is never reached, nothing more is said about reaching.
+        let mut said = !known.reached;
         for step in steps {
             if !known.reached && !said {
                 said = true;
@@ -78,7 +79,6 @@ impl Walk<'_> {
                     Diagnostic::warning(Code::Unreachable, step.verb_span, message)
                         .help("remove it, or give the one before it a `when`"),
                 );
-                known.reached = true;
             }
             known = self.step(step, known);
         }
