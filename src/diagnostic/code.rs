@@ -56,6 +56,7 @@ codes! {
     ConstantCondition = "constant-condition",
     NotACondition = "not-a-condition",
     WrongArguments = "wrong-arguments",
+    PlainText = "plain-text",
     // names and flow
     ReservedName = "reserved-name",
     UnsetName = "unset-name",
@@ -63,6 +64,7 @@ codes! {
     UnusedName = "unused-name",
     Unreachable = "unreachable",
     Meaningless = "meaningless",
+    Secret = "secret",
     // whole
     ConstantKey = "constant-key",
     ReturnsMismatch = "returns-mismatch",

@@ -25,6 +25,8 @@ pub(super) fn condition(tree: &Node, source: &str, scope: &Types) -> Vec<Problem
     problems
 }
 
+const MEANT: &str = "remove it, or compare what was meant";
+
 fn truth_help(ty: &Type) -> Option<&'static str> {
     match ty {
         Type::Text => Some("compare it with something: `x != ''`"),
@@ -130,9 +132,15 @@ impl<'a> Checker<'a> {
         if let Some(ty) = self.scope.names.get(name) {
             return ty.clone();
         }
+        let input = match self.scope.names.get("input") {
+            Some(Type::Map(fields)) if fields.known.contains_key(name) => Some(format!("did you mean `input.{name}`?")),
+            _ => None,
+        };
         let known = self.scope.names.keys().map(String::as_str).chain(self.frames.iter().map(|(param, _)| *param));
         let help = match habits::name(name) {
             Some(help) => Some(help.to_owned()),
+            None if self.scope.hints.contains_key(name) => self.scope.hints.get(name).cloned(),
+            None if input.is_some() => input,
             None if functions::find(name).is_some() => Some(format!("a function is called: `{name}(…)`")),
             None => similar(name, known).map(|near| format!("did you mean `{near}`?")),
         };
@@ -237,7 +245,17 @@ impl<'a> Checker<'a> {
 
     fn parts(&mut self, parts: &'a [Node], what: &str) -> Type {
         for part in parts {
+            let before = self.problems.len();
             self.truth(part, what);
+            // The `||` of other languages gives the first value that is there.
+            if let Some(problem) = self.problems.get_mut(before..).and_then(<[Problem]>::last_mut)
+                && what.starts_with("`||`")
+                && problem.range == part.span
+                && problem.code == "type-mismatch"
+            {
+                let other = problem.help.take().map_or(String::new(), |help| format!("{help}; "));
+                problem.help = Some(format!("{other}for a value that may be null write `a ?? b`"));
+            }
             self.constant(part);
         }
         Type::Bool
@@ -248,7 +266,7 @@ impl<'a> Checker<'a> {
         // A comparison of constants says so itself.
         if node.is_constant() && !matches!(&node.kind, Kind::Binary { .. }) {
             let message = format!("`{}` is always the same", self.text(node));
-            self.report("constant-condition", &node.span, message, None);
+            self.report("constant-condition", &node.span, message, Some(MEANT.to_owned()));
         }
     }
 
@@ -280,7 +298,11 @@ impl<'a> Checker<'a> {
             self.report("type-mismatch", &node.span, message, conversion(left.kinds() | right.kinds()));
         } else if node.is_constant() || (self.text(a) == self.text(b) && !a.calls("uuid")) {
             let message = format!("`{}` is always the same", self.text(node));
-            self.report("constant-condition", &node.span, message, None);
+            self.report("constant-condition", &node.span, message, Some(MEANT.to_owned()));
+            // Two constants may be written for the reader; the same thing on both sides is a slip.
+            if let (true, Some(problem)) = (node.is_constant(), self.problems.last_mut()) {
+                problem.warning = true;
+            }
         }
         Type::Bool
     }
@@ -346,6 +368,16 @@ impl<'a> Checker<'a> {
     }
 
     fn call(&mut self, name: &'a str, span: &Range<usize>, args: &'a [Node], node: &Node) -> Type {
+        if let [Node { kind: Kind::Name(module), span: at }, ..] = args
+            && module.starts_with(|c: char| c.is_ascii_uppercase())
+            && at.end <= span.start
+            && !self.scope.names.contains_key(module)
+        {
+            let meant = functions::find(name).map(|_| format!("functions stand alone: `{name}(…)`"));
+            let help = meant.or_else(|| habits::function(name).map(str::to_owned));
+            self.report("unknown-name", &(at.start..span.end), format!("there is no `{module}.{name}` here"), help);
+            return Type::Any;
+        }
         let Some(function) = functions::find(name) else {
             let help = habits::function(name).map(str::to_owned);
             let help = help.or_else(|| similar(name, functions::names()).map(|near| format!("did you mean `{near}`?")));

@@ -32,6 +32,12 @@ pub(super) fn explain(source: &str, words: &[Word], error: &ParseErrorType, at: 
         range.start = before.trim_end_matches(|c: char| c.is_alphanumeric() || c == '_').len();
     }
     let here = source.get(range.clone()).unwrap_or_default();
+    // `x || 3`: the default of other languages.
+    let before = words.iter().rev().find(|word| word.at < range.start).map_or("", |word| word.text.as_str());
+    if let (ParseErrorType::MismatchedType(..), "||") = (error, before) {
+        let help = "did you mean `??`, which takes its right side where the left one is null or missing?";
+        return Problem::error("expression-syntax", range, "`||` takes true/false only", Some(help));
+    }
     let (message, help) = describe(error, here);
     Problem::error("expression-syntax", range, &message, help.as_deref())
 }
@@ -180,7 +186,7 @@ pub(super) fn name(name: &str) -> Option<&'static str> {
 /// What stands here for a function of another language.
 pub(super) fn function(name: &str) -> Option<&'static str> {
     Some(match name {
-        "length" | "size" | "count" => "did you mean `len`?",
+        "length" | "lenght" | "lengh" | "size" | "count" => "did you mean `len`?",
         "includes" | "include" | "has_item" => "did you mean `contains`?",
         "push" | "append" | "add" | "concat" => "did you mean `list + [item]`?",
         "pop" | "shift" | "remove" | "splice" | "insert" | "clear" | "delete" => {
@@ -201,7 +207,7 @@ pub(super) fn function(name: &str) -> Option<&'static str> {
         "forEach" | "for_each" => "did you mean `map`?",
         "fold" => "did you mean `reduce(list, |sum, x| …, first)`?",
         "strip" => "did you mean `trim`?",
-        "str" | "String" | "string" | "toString" | "to_string" | "to_text" => "did you mean `text`?",
+        "str" | "String" | "string" | "toString" | "to_string" | "to_text" | "stringify" => "did you mean `text`?",
         "int" | "float" | "parse_int" | "parseInt" | "parseFloat" | "parse_float" | "Number" | "decimal" | "to_int"
         | "to_float" | "to_number" => "did you mean `number`?",
         "is_empty" | "isEmpty" | "empty" => "did you mean `len(x) == 0`?",

@@ -416,7 +416,11 @@ impl Lowering<'_> {
             }
             (Some(left), Some(right)) => {
                 let Some(operator) = Operator::read(name) else {
-                    let help = habits::operator(name);
+                    let filter = match &right.kind {
+                        Kind::Call { function, .. } if name == "|" => habits::function(function).map(str::to_owned),
+                        _ => None,
+                    };
+                    let help = filter.or_else(|| habits::operator(name));
                     return self.refuse(symbol, &format!("`{name}` is no operator of expressions"), help.as_deref());
                 };
                 let span = left.span.start..right.span.end;

@@ -34,7 +34,7 @@ impl Template {
             } else if rest.starts_with("${") {
                 let start = at + 2;
                 let Some(length) = text.get(start..).and_then(hole) else {
-                    let help = Some("write `$${` for a literal `${`");
+                    let help = Some("close it with `}`, or write `$${` for a literal `${`");
                     problems.push(Problem::error("unclosed-hole", at..text.len(), "`${` is never closed", help));
                     break;
                 };

@@ -38,6 +38,8 @@ pub struct Field {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Types {
     pub names: BTreeMap<String, Type>,
+    /// What to do instead of reading a name that is not there.
+    pub hints: BTreeMap<String, String>,
 }
 
 impl Type {

@@ -1,14 +1,18 @@
 //! What an author should hear about a definition that reads well: names, types, flow, and keys that mean nothing where
 //! they stand. Never needed to run one.
 
-use std::collections::BTreeMap;
+mod http;
+mod moment;
+mod plain;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::schema::Schema;
 use super::{Home, flow, types};
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::expression::{Expression, similar};
 use crate::syntax::{Document, Field, Fields, Kind, Node, Step, Written, WrittenKind};
-use crate::value::{Duration, Time, Value};
+use crate::value::{Duration, Value};
 
 /// Names that are always there, so that none can be taken.
 pub(super) const RESERVED: [&str; 5] = ["input", "run", "error", "payload", "by"];
@@ -18,17 +22,44 @@ pub(super) fn check(document: &Document, home: &Home) -> Vec<Diagnostic> {
     header(document, home, &mut complaints);
     let steps = document.header.steps("steps").unwrap_or(&[]);
     ids(steps, &mut BTreeMap::new(), &mut complaints);
+    let known = known(document);
+    let mut meant = BTreeSet::new();
+    http::defaults(document, &mut complaints);
     for step in all_steps(steps) {
         meaningless(step, &mut complaints);
-        constants(step, &mut complaints);
+        empty(step, &mut complaints);
+        moment::wait(step, &known, &mut complaints);
+        http::step(step, &mut complaints);
+        own_types(step, &mut complaints);
         taken_names(step, &mut complaints);
+        if step.verb.name != "wait" {
+            for used in types::uses(step) {
+                if let types::Use::Value(value) = used {
+                    plain::text(value, &known, &mut meant, &mut complaints);
+                }
+            }
+        }
     }
     for assignment in document.header.assignments("vars") {
         taken(&assignment.name, assignment.span, &mut complaints);
+        plain::text(&assignment.value, &BTreeSet::from(["input", "run"]), &mut meant, &mut complaints);
     }
+    schemas(document, &mut complaints);
     types::check(document, &mut complaints);
-    flow::check(document, &mut complaints);
+    flow::check(document, meant, &mut complaints);
     complaints
+}
+
+/// The names that an expression of a step could read.
+fn known(document: &Document) -> BTreeSet<&str> {
+    let steps = all_steps(document.header.steps("steps").unwrap_or(&[]));
+    let assigned = steps.iter().filter_map(|step| match (step.verb.name, &step.action) {
+        ("set", Field::Assignments(assignments)) => Some(assignments.iter().map(|a| a.name.as_str())),
+        _ => None,
+    });
+    let saved = steps.iter().filter_map(|step| step.fields.text("save"));
+    let vars = document.header.assignments("vars").iter().map(|a| a.name.as_str());
+    ["input", "run"].into_iter().chain(vars).chain(saved).chain(assigned.flatten()).collect()
 }
 
 /// Every step, those inside others included, in document order.
@@ -64,35 +95,21 @@ fn header(document: &Document, home: &Home, complaints: &mut Vec<Diagnostic>) {
         let message = format!("the file is v{number}.yaml, the version in it {}", document.version());
         complaints.push(Diagnostic::error(Code::WrongPlace, entry.span, message).help("give both the same number"));
     }
-    if let (Some(key), Some(entry)) = (header.value("key"), header.entry("key")) {
-        for (template, place) in key.templates() {
-            for (expression, at) in template.expressions() {
-                for function in ["now", "uuid"].into_iter().filter(|f| expression.calls(f)) {
-                    let span = place.locate(&(at..at + expression.source().len()));
-                    let message =
-                        format!("`{function}()` cannot be used in `key`: a second start would be another run");
-                    let help = "compute it from the input alone";
-                    complaints.push(Diagnostic::error(Code::UnknownFunction, span, message).help(help));
-                }
-            }
-        }
-        let reads_input = key.templates().iter().any(|(t, _)| t.expressions().any(|(e, _)| reads(e, "input")));
-        if !reads_input && entry_is_whole(key) {
-            let message = "every run would have the same business key, so there could be only one run";
-            let help = "compute it from the input: `key: ${input.userId}`";
-            complaints.push(Diagnostic::error(Code::ConstantKey, entry.span, message).help(help));
-        }
-    }
-    // Steps that were complained about are not steps that are missing.
-    let written = document.tree.get("steps").map(|node| matches!(&node.kind, Kind::List(items) if items.is_empty()));
-    if let (Some(true), Some(entry)) = (written, header.entry("steps")) {
-        complaints.push(Diagnostic::warning(Code::Unreachable, entry.key_span, "the process has no steps"));
+    if header.steps("steps").is_some_and(<[Step]>::is_empty)
+        && let Some(entry) = header.entry("steps")
+    {
+        complaints.push(
+            Diagnostic::warning(Code::Unreachable, entry.key_span, "the process has no steps")
+                .help("add one: `- log: it works`"),
+        );
     }
 }
 
-/// A key that could not be read was complained about already.
-fn entry_is_whole(key: &Written) -> bool {
-    !matches!(key.kind, WrittenKind::Constant(Value::Null))
+/// Whether the key is the same for every run.
+pub(super) fn constant_key(key: &Written) -> bool {
+    let reads_input = key.templates().iter().any(|(t, _)| t.expressions().any(|(e, _)| reads(e, "input")));
+    // A key that could not be read was complained about already.
+    !reads_input && !matches!(key.kind, WrittenKind::Constant(Value::Null))
 }
 
 fn reads(expression: &Expression, name: &str) -> bool {
@@ -152,8 +169,48 @@ fn meaningless(step: &Step, complaints: &mut Vec<Diagnostic>) {
         let help = "it is what history, diffs and tests point at: `- id: some-name`";
         complaints.push(Diagnostic::error(Code::MissingId, entry.key_span, message).help(help));
     }
+    if let (true, Some(entry)) = (verb == "wait", step.fields.entry("save")) {
+        let message = "the result of a `wait` is always null";
+        complaints.push(Diagnostic::warning(Code::Meaningless, entry.key_span, message).help("remove the `save`"));
+    }
     if let Some(retry) = step.fields.map("retry") {
         retry_misfit(retry, complaints);
+    }
+    if !instant {
+        strikes_at_once(&step.fields, complaints);
+    }
+}
+
+fn strikes_at_once(fields: &Fields, complaints: &mut Vec<Diagnostic>) {
+    if let (Some(Duration::ZERO), Some(entry)) = (fields.duration("timeout"), fields.entry("timeout")) {
+        complaints.push(
+            Diagnostic::error(Code::Meaningless, entry.span, "a timeout of no length strikes at once")
+                .help("write how long the step may take, such as `30s`"),
+        );
+    }
+}
+
+/// Lists and mappings that are there, and hold nothing.
+fn empty(step: &Step, complaints: &mut Vec<Diagnostic>) {
+    let mut warn = |span: Span, message: String, help: &str| {
+        complaints.push(Diagnostic::warning(Code::Meaningless, span, message).help(help));
+    };
+    for (key, help) in [
+        ("then", "write what is to be done, or turn the condition round with `!( … )`"),
+        ("else", "remove it"),
+        ("on-timeout", "the timeout is passed over in silence: say so with a `log` step"),
+    ] {
+        if let Some(entry) = step.fields.entry(key)
+            && let Field::Steps(steps) = &entry.field
+            && steps.is_empty()
+        {
+            warn(entry.key_span, format!("`{key}` has no steps"), help);
+        }
+    }
+    if let ("set", Field::Assignments(assignments)) = (step.verb.name, &step.action)
+        && assignments.is_empty()
+    {
+        warn(step.verb_span, "`set` assigns nothing".to_owned(), "write a name and its value: `set: { count: 0 }`");
     }
 }
 
@@ -167,40 +224,44 @@ fn retry_misfit(retry: &Fields, complaints: &mut Vec<Diagnostic>) {
         && first > longest
     {
         let message = format!("the longest pause {longest} is shorter than the first {first}");
-        complaints.push(Diagnostic::error(Code::RetryMisfit, entry.span, message));
+        complaints
+            .push(Diagnostic::error(Code::RetryMisfit, entry.span, message).help("make `longest` the longer one"));
+    }
+    if retry.integer("attempts") == Some(1) {
+        for key in ["first", "factor", "longest", "on", "unless"] {
+            if let Some(entry) = retry.entry(key) {
+                let message = format!("`{key}` does not count: there is no second attempt");
+                let help = "remove it, or allow more `attempts`";
+                complaints.push(Diagnostic::warning(Code::RetryMisfit, entry.key_span, message).help(help));
+            }
+        }
     }
     if let (Some(total), Some(entry)) = (retry.duration("for"), retry.entry("for"))
         && total < first.unwrap_or(Duration::from_secs(1))
     {
         let message = format!("{total} ends before the second attempt could begin");
-        complaints.push(Diagnostic::warning(Code::RetryMisfit, entry.span, message));
+        let help = "make `for` longer, or write `attempts: 1`";
+        complaints.push(Diagnostic::warning(Code::RetryMisfit, entry.span, message).help(help));
     }
 }
 
-/// Constant moments and statuses that cannot be meant.
-fn constants(step: &Step, complaints: &mut Vec<Diagnostic>) {
-    if let ("wait", Field::Value(moment)) = (step.verb.name, &step.action)
-        && let WrittenKind::Constant(Value::Text(text)) = &moment.kind
-    {
-        let digits = text.starts_with(|c: char| c.is_ascii_digit());
-        let error = match (Duration::parse(text), Time::parse(text)) {
-            (Ok(_), _) | (_, Ok(_)) => return,
-            (_, Err(time)) if digits && text.contains('-') => (Code::Time, time.to_string()),
-            (Err(duration), _) => (Code::Duration, duration.to_string()),
-        };
-        let help = if !digits && Expression::parse(text).is_ok_and(|e| !e.names().is_empty()) {
-            format!("a computed moment stands in `${{…}}`: \"${{{text}}}\"")
-        } else {
-            "write a length such as `45s`, `2h`, `3d`, or a time such as `2026-03-29T09:00[Europe/Berlin]`".to_owned()
-        };
-        complaints.push(Diagnostic::error(error.0, moment.place.span, error.1).help(help));
-    }
-    if let ("fail", Field::Map(fields)) = (step.verb.name, &step.action)
-        && let (Some(kind), Some(entry)) = (fields.text("error"), fields.entry("error"))
-        && kind.starts_with("limit.")
-    {
+/// Error types of an author that the interpreter makes itself.
+fn own_types(step: &Step, complaints: &mut Vec<Diagnostic>) {
+    let ("fail", Field::Map(fields)) = (step.verb.name, &step.action) else { return };
+    let (Some(kind), Some(entry)) = (fields.text("error"), fields.entry("error")) else { return };
+    if kind.starts_with("limit.") {
         let message = "errors of type `limit.…` are the interpreter's own";
         complaints.push(Diagnostic::error(Code::ReservedName, entry.span, message).help("choose another type"));
+        return;
+    }
+    let family = ["http.", "activity.", "child.", "send."].iter().find(|family| kind.starts_with(**family));
+    let own = ["timeout", "expression", "returns-invalid", "no-branch"].contains(&kind);
+    if own || family.is_some() {
+        let message = format!("errors of type `{kind}` are made by the interpreter: nobody could tell yours from them");
+        complaints.push(
+            Diagnostic::warning(Code::ReservedName, entry.span, message)
+                .help("choose a type that says what happened, such as `order-refused`"),
+        );
     }
 }
 
@@ -216,14 +277,60 @@ fn taken_names(step: &Step, complaints: &mut Vec<Diagnostic>) {
 }
 
 fn taken(name: &str, span: Span, complaints: &mut Vec<Diagnostic>) {
-    let usable = Expression::parse(name).is_ok_and(|e| e.names().iter().any(|(read, _)| read == name));
-    if RESERVED.contains(&name) || !usable {
+    if !usable(name) {
         let message = format!("the name `{name}` is taken");
         let help = match similar(name, ["result", "status", "reply", "value"].into_iter()) {
             Some(word) => format!("choose another name, such as `{word}`"),
             None => "choose another name".to_owned(),
         };
         complaints.push(Diagnostic::error(Code::ReservedName, span, message).help(help));
+    }
+}
+
+/// Whether the name can be taken, and read by an expression.
+pub(super) fn usable(name: &str) -> bool {
+    let readable = || Expression::parse(name).is_ok_and(|e| e.names().iter().any(|(read, _)| read == name));
+    !RESERVED.contains(&name) && readable()
+}
+
+/// Properties that are required where none of that name may be.
+fn schemas(document: &Document, complaints: &mut Vec<Diagnostic>) {
+    let header = &document.header;
+    let replies = all_steps(header.steps("steps").unwrap_or(&[])).into_iter().filter_map(|step| match &step.action {
+        Field::Map(fields) => fields.schema("reply"),
+        _ => None,
+    });
+    for schema in header.schema("input").into_iter().chain(header.schema("returns")).chain(replies) {
+        required(schema, complaints);
+    }
+}
+
+fn required(schema: &Node, complaints: &mut Vec<Diagnostic>) {
+    let closed = matches!(schema.get("additionalProperties").map(|node| &node.kind), Some(Kind::Bool(false)));
+    let patterns = schema.get("patternProperties").is_some();
+    if let (true, false, Some(properties)) = (closed, patterns, schema.get("properties"))
+        && let Some(Kind::List(names)) = schema.get("required").map(|node| &node.kind)
+    {
+        for node in names {
+            let Kind::Text(name) = &node.kind else { continue };
+            if properties.get(&name.text).is_none() {
+                let message = format!("`{}` is required, but no property of that name may be there", name.text);
+                let help = match similar(&name.text, properties.entries().iter().map(|e| e.key.as_str())) {
+                    Some(word) => format!("did you mean `{word}`?"),
+                    None => "add it to `properties`, or remove it".to_owned(),
+                };
+                complaints.push(Diagnostic::error(Code::Schema, node.span, message).help(help));
+            }
+        }
+    }
+    match &schema.kind {
+        Kind::List(items) => items.iter().for_each(|item| required(item, complaints)),
+        Kind::Map(entries) => {
+            // Examples of values are no schemas.
+            let values = ["const", "enum", "default", "examples"];
+            entries.iter().filter(|e| !values.contains(&e.key.as_str())).for_each(|e| required(&e.value, complaints));
+        }
+        _ => {}
     }
 }
 

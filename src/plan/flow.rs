@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
-use super::check::{RESERVED, all_steps, schema_of};
+use super::check::{all_steps, schema_of, usable};
 use super::types::uses;
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::syntax::{Document, Field, Step, Written, WrittenKind};
 use crate::value::Value;
 
-pub(super) fn check(document: &Document, complaints: &mut Vec<Diagnostic>) {
+/// `read` are names that were meant to be read, and are complained about for that.
+pub(super) fn check(document: &Document, mut read: BTreeSet<String>, complaints: &mut Vec<Diagnostic>) {
     let header = &document.header;
     let steps = header.steps("steps").unwrap_or(&[]);
     let vars = header.assignments("vars");
@@ -22,11 +23,19 @@ pub(super) fn check(document: &Document, complaints: &mut Vec<Diagnostic>) {
         }
     }
     let start: BTreeSet<String> = vars.iter().map(|a| a.name.clone()).collect();
-    let mut walk = Walk { everywhere, read: BTreeSet::new(), complaints };
+    // A first value cannot read them, which is said there.
+    let first = vars
+        .iter()
+        .flat_map(|a| a.value.templates())
+        .chain(header.value("key").map(Written::templates).into_iter().flatten());
+    for (template, _) in first {
+        read.extend(template.expressions().flat_map(|(e, _)| e.names()).map(|(name, _)| name.clone()));
+    }
+    let mut walk = Walk { everywhere, read, complaints };
     let after = walk.list(steps, Known { surely: start.clone(), perhaps: start, reached: true });
     let read = walk.read;
     for (name, span) in
-        places.into_iter().filter(|(name, _)| !read.contains(name) && !RESERVED.contains(&name.as_str()))
+        places.into_iter().filter(|(name, _)| !read.contains(name) && !document.lost.contains(name) && usable(name))
     {
         let message = format!("the name `{name}` is never used");
         complaints.push(Diagnostic::warning(Code::UnusedName, span, message).help("use it or remove it"));
@@ -69,7 +78,7 @@ struct Walk<'a> {
 
 impl Walk<'_> {
     fn list(&mut self, steps: &[Step], mut known: Known) -> Known {
-        // Inside what is never reached, nothing more is said about reaching.
+        // Said once, at the first step that never runs.
         let mut said = !known.reached;
         for step in steps {
             if !known.reached && !said {
@@ -125,7 +134,7 @@ impl Walk<'_> {
             for (expression, place, offset) in used.expressions() {
                 for (name, range) in expression.names() {
                     self.read.insert(name.clone());
-                    if known.surely.contains(name) || !self.everywhere.contains(name) {
+                    if !known.reached || known.surely.contains(name) || !self.everywhere.contains(name) {
                         continue;
                     }
                     let span = place.locate(&(range.start + offset..range.end + offset));

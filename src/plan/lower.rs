@@ -128,11 +128,6 @@ impl Lowering {
             }
             ("http", Field::Map(fields)) => Action::Http(Box::new(self.http(step, fields)?)),
             ("wait", Field::Value(moment)) => Action::Wait(moment.clone()),
-            ("wait", Field::Map(fields)) if fields.0.is_empty() => {
-                let complaint = Diagnostic::error(Code::WrongShape, step.verb_span, "the `wait` says not what for");
-                self.complaints.push(complaint.help("write a length such as `3d`, or a time"));
-                return None;
-            }
             ("if", Field::Condition(condition)) => {
                 let then = self.list(step.fields.steps("then")?, inside);
                 let otherwise = step.fields.steps("else").map(|steps| self.list(steps, inside));

@@ -51,7 +51,9 @@ impl Schema {
             return Err(outside);
         }
         if let Err(error) = jsonschema::meta::validate(&schema) {
-            return Err(vec![SchemaError { pointer: error.instance_path().to_string(), message: error.to_string() }]);
+            let first = SchemaError { pointer: error.instance_path().to_string(), message: error.to_string() };
+            let all = not_allowed(&schema);
+            return Err(if all.is_empty() { vec![first] } else { all });
         }
         let validator = jsonschema::options()
             .offline()
@@ -105,6 +107,26 @@ impl Schema {
         wrong_defaults(&self.schema, &self.schema, &mut String::new(), &mut wrong);
         wrong
     }
+}
+
+/// Everything that the meta-schema refuses. Of several complaints about one place the first stands for all.
+fn not_allowed(schema: &serde_json::Value) -> Vec<SchemaError> {
+    let meta = jsonschema::draft202012::meta::validator();
+    let mut refused: Vec<SchemaError> = Vec::new();
+    for error in meta.iter_errors(schema).take(50) {
+        let pointer = error.instance_path().to_string();
+        if refused.iter().all(|known| known.pointer != pointer) {
+            let message = match error.kind() {
+                ValidationErrorKind::AnyOf { .. } if pointer.ends_with("/type") => {
+                    let types = "`string`, `number`, `integer`, `boolean`, `object`, `array` and `null`";
+                    format!("{} is no type; the types are {types}", error.instance())
+                }
+                _ => error.to_string(),
+            };
+            refused.push(SchemaError { pointer, message });
+        }
+    }
+    refused
 }
 
 fn list(names: &[String]) -> String {

@@ -2,35 +2,28 @@
 
 use std::collections::BTreeMap;
 
-use super::check::{RESERVED, all_steps, schema_of};
+use super::check::{RESERVED, all_steps, constant_key, schema_of};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::expression::{Expression, Field as TypeField, Fields as TypeFields, Type, Types};
-use crate::syntax::{Condition, Document, Field, Fields, Place, Step, Written, WrittenKind, located};
+use crate::syntax::{Condition, Document, Field, Fields, Place, Step, Written, WrittenKind, located_in};
 
 pub(super) fn check(document: &Document, complaints: &mut Vec<Diagnostic>) {
     let header = &document.header;
     let input = schema_of(header.schema("input")).map_or(Type::Any, |schema| schema.to_type());
-    let only_input = Types { names: BTreeMap::from([("input".to_owned(), input.clone())]) };
+    let only_input = Types { names: BTreeMap::from([("input".to_owned(), input.clone())]), ..Types::default() };
     let mut first = only_input.clone();
     first.names.insert("run".to_owned(), run_type());
-    if let Some(key) = header.value("key") {
-        written(key, &only_input, complaints);
-    }
-    for assignment in header.assignments("vars") {
-        written(&assignment.value, &first, complaints);
-        for (template, place) in assignment.value.templates() {
-            for (expression, at) in template.expressions().filter(|(e, _)| e.calls("uuid")) {
-                let range = at..at + expression.source().len();
-                let message = "`uuid()` cannot be used in `vars`";
-                complaints.push(
-                    Diagnostic::error(Code::UnknownFunction, place.locate(&range), message)
-                        .help("assign it with a `set` step"),
-                );
-            }
-        }
+    if let Some(value) = header.value("key") {
+        key(document, value, &only_input, complaints);
     }
     let steps = all_steps(header.steps("steps").unwrap_or(&[]));
     let names = names_of(document, &steps, &first);
+    let hint = "first values may read `input` and `run` only: assign it with a `set` step";
+    first.hints = names.names.keys().map(|name| (name.clone(), hint.to_owned())).collect();
+    for assignment in header.assignments("vars") {
+        written(&assignment.value, &first, complaints);
+        no_calls(&assignment.value, &["uuid"], "vars", "assign it with a `set` step", complaints);
+    }
     for step in &steps {
         for used in uses(step) {
             match used {
@@ -40,6 +33,138 @@ pub(super) fn check(document: &Document, complaints: &mut Vec<Diagnostic>) {
                 }
             }
         }
+        takes(step, &names, complaints);
+    }
+    results(document, &steps, &names, complaints);
+}
+
+/// The business key: computed from the input alone, and it must use it.
+fn key(document: &Document, value: &Written, only_input: &Types, complaints: &mut Vec<Diagnostic>) {
+    let Some(entry) = document.header.entry("key") else { return };
+    let before = complaints.len();
+    let mut scope = only_input.clone();
+    let hint = "the key is computed before there is a run: it may read `input` only";
+    let assigned = all_steps(document.header.steps("steps").unwrap_or(&[]));
+    let saved = assigned.iter().filter_map(|step| step.fields.text("save"));
+    let vars = document.header.assignments("vars").iter().map(|a| a.name.as_str());
+    scope.hints = ["run"].into_iter().chain(saved).chain(vars).map(|name| (name.to_owned(), hint.to_owned())).collect();
+    let ty = written(value, &scope, complaints);
+    no_calls(value, &["now", "uuid"], "key", "compute the key from the input alone", complaints);
+    let failed = complaints.iter().skip(before).any(Diagnostic::is_error);
+    if !failed && constant_key(value) {
+        let message = "the key does not depend on the input, so there could be only one run for ever";
+        let help = "compute it from the input: `key: ${input.userId}`";
+        complaints.push(Diagnostic::error(Code::ConstantKey, entry.span, message).help(help));
+    } else if !failed && !may_be(&ty, &[Type::Text, Type::Number]) {
+        let message = format!("the key is {}, and must be text or a whole number", a(&ty));
+        let help = "use a field that names the run, or put the values into a text: `key: ${input.a}-${input.b}`";
+        complaints.push(Diagnostic::error(Code::TypeMismatch, entry.span, message).help(help));
+    }
+}
+
+/// Functions that cannot be called in this place.
+fn no_calls(value: &Written, functions: &[&str], place_of: &str, help: &str, complaints: &mut Vec<Diagnostic>) {
+    for (template, place) in value.templates() {
+        for (expression, at) in template.expressions() {
+            for function in functions.iter().filter(|function| expression.calls(function)) {
+                let range = at..at + expression.source().len();
+                let message = format!("`{function}()` cannot be used in `{place_of}`");
+                complaints.push(Diagnostic::error(Code::UnknownFunction, place.locate(&range), message).help(help));
+            }
+        }
+    }
+}
+
+/// The type in a sentence.
+fn a(ty: &Type) -> String {
+    match ty {
+        Type::Number | Type::Time | Type::Duration | Type::List(_) | Type::Map(_) => format!("a {}", ty.describe()),
+        Type::Union(members) => members.iter().map(a).collect::<Vec<_>>().join(" or "),
+        _ => ty.describe(),
+    }
+}
+
+/// Whether a value of the type may be of one of these kinds.
+fn may_be(ty: &Type, kinds: &[Type]) -> bool {
+    match ty {
+        Type::Any => true,
+        Type::Union(members) => members.iter().any(|member| may_be(member, kinds)),
+        other => kinds.iter().any(|kind| std::mem::discriminant(kind) == std::mem::discriminant(other)),
+    }
+}
+
+/// Places that take some kinds of value only.
+fn takes(step: &Step, names: &Types, complaints: &mut Vec<Diagnostic>) {
+    match (step.verb.name, &step.action) {
+        ("wait", Field::Value(moment)) => {
+            let ty = written(moment, names, &mut Vec::new());
+            if !may_be(&ty, &[Type::Duration, Type::Time, Type::Text]) {
+                let message = format!("a wait takes a duration or a time, and this is {}", a(&ty));
+                let help = match ty {
+                    Type::Number => "make a duration of it: `days(x)`, `hours(x)`, `minutes(x)`",
+                    _ => "compute a duration or a time, such as `days(3)` or `now() + hours(2)`",
+                };
+                complaints.push(Diagnostic::error(Code::TypeMismatch, moment.place.span, message).help(help));
+            }
+        }
+        ("http", Field::Map(fields)) => {
+            let Some(path) = fields.value("path") else { return };
+            let WrittenKind::Template(template) = &path.kind else { return };
+            for (expression, at) in template.expressions() {
+                let (ty, _) = expression.check(names);
+                let span = path.place.locate(&(at..at + expression.source().len()));
+                let data = [Type::Text, Type::Number, Type::Bool, Type::Null, Type::Time, Type::Duration];
+                if template.is_single() && !may_be(&ty, &[Type::Text]) {
+                    let message = format!("the whole path is {}, and must be text that begins with `/`", a(&ty));
+                    let help = "write the path around it: `/users/${x}`";
+                    complaints.push(Diagnostic::error(Code::TypeMismatch, span, message).help(help));
+                } else if !may_be(&ty, &data) {
+                    let message = format!("a part of a path cannot be {}", a(&ty));
+                    let help = "use one of its fields or items";
+                    complaints.push(Diagnostic::error(Code::TypeMismatch, span, message).help(help));
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Computed parts of a `return` whose type `returns` does not allow.
+fn results(document: &Document, steps: &[&Step], names: &Types, complaints: &mut Vec<Diagnostic>) {
+    let Some(wanted) = schema_of(document.header.schema("returns")).map(|schema| schema.to_type()) else { return };
+    for step in steps {
+        if let ("return", Field::Value(value)) = (step.verb.name, &step.action) {
+            result(value, &wanted, "the result", names, complaints);
+        }
+    }
+}
+
+fn result(value: &Written, wanted: &Type, what: &str, names: &Types, complaints: &mut Vec<Diagnostic>) {
+    match (&value.kind, wanted) {
+        (WrittenKind::Map(entries), Type::Map(fields)) => {
+            for (name, _, part) in entries {
+                if let Some(field) = fields.known.get(name) {
+                    result(part, &field.ty, &format!("`{name}`"), names, complaints);
+                }
+            }
+        }
+        (WrittenKind::Template(_), _) => {
+            // Times and durations leave a run as text.
+            let ty = match written(value, names, &mut Vec::new()) {
+                Type::Time | Type::Duration => Type::Text,
+                other => other,
+            };
+            let members = match &ty {
+                Type::Union(members) => members.clone(),
+                other => vec![other.clone()],
+            };
+            if !members.iter().any(|member| may_be(wanted, std::slice::from_ref(member)) || *member == Type::Any) {
+                let message = format!("{what} does not fit `returns`: it is {}, not {}", a(&ty), a(wanted));
+                let help = "correct the value or the schema: `text(x)` and `number(x)` make one of the other";
+                complaints.push(Diagnostic::error(Code::ReturnsMismatch, value.place.span, message).help(help));
+            }
+        }
+        _ => {}
     }
 }
 
@@ -75,6 +200,18 @@ fn names_of(document: &Document, steps: &[&Step], first: &Types) -> Types {
         for (name, types) in found.into_iter().filter(|(name, _)| !RESERVED.contains(&name.as_str())) {
             known.names.insert(name, union(types));
         }
+    }
+    // What could not be read may have set any name it holds.
+    for name in &document.lost {
+        known.names.entry(name.clone()).or_insert(Type::Any);
+    }
+    for id in steps.iter().filter_map(|step| step.fields.text("id")) {
+        let help =
+            format!("a step's id is no name: keep its result with `save: {}` and read that", id.replace('-', "_"));
+        known.hints.insert(id.to_owned(), help);
+    }
+    for (name, place) in [("error", "the steps of a `catch`"), ("payload", "a message"), ("by", "a message")] {
+        known.hints.insert(name.to_owned(), format!("`{name}` is there in {place} only, which is not supported yet"));
     }
     known
 }
@@ -166,9 +303,10 @@ fn check_condition(condition: &Condition, key: &str, names: &Types, complaints: 
     let problems = condition.expression.check_condition(names);
     if problems.is_empty() && condition.expression.is_constant() {
         let message = format!("`{key}` does not depend on anything: it is always the same");
-        complaints.push(Diagnostic::warning(Code::ConstantCondition, condition.place.span, message));
+        let help = "remove it, or compare what was meant";
+        complaints.push(Diagnostic::warning(Code::ConstantCondition, condition.place.span, message).help(help));
     }
-    complaints.extend(problems.iter().map(|p| located(p, condition.place)));
+    complaints.extend(problems.iter().map(|p| located_in(p, condition.place, condition.expression.source())));
 }
 
 /// Checks a value field and gives its type.
@@ -177,7 +315,7 @@ fn written(value: &Written, names: &Types, complaints: &mut Vec<Diagnostic>) -> 
         WrittenKind::Constant(constant) => Type::of(constant),
         WrittenKind::Template(template) => {
             let (ty, problems) = template.check(names);
-            complaints.extend(problems.iter().map(|p| located(p, value.place)));
+            complaints.extend(problems.iter().map(|p| located_in(p, value.place, template.source())));
             ty
         }
         WrittenKind::List(items) => {

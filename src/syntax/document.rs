@@ -1,6 +1,8 @@
 //! The document: a definition as written, every part with its place. What a key may hold is decided by the table in
 //! `keys`; what it means is decided by `plan`.
 
+use std::collections::BTreeSet;
+
 use super::keys::Verb;
 use super::tree::Node;
 use crate::diagnostic::Span;
@@ -12,6 +14,8 @@ use crate::value::{Decimal, Duration, Value};
 pub struct Document {
     pub tree: Node,
     pub header: Fields,
+    /// Every word in what could not be read: whether such a name is set or used is not known.
+    pub lost: BTreeSet<String>,
 }
 
 /// One step as written.
@@ -262,4 +266,23 @@ pub fn located(problem: &Problem, place: Place) -> crate::diagnostic::Diagnostic
     let span = place.locate(&problem.range);
     let made = if problem.warning { Diagnostic::warning } else { Diagnostic::error };
     made(code, span, problem.message.clone()).maybe_help(problem.help.clone())
+}
+
+/// The same for a part of `text`: where its letters cannot be pointed at, the message names the hole.
+pub fn located_in(problem: &Problem, place: Place, text: &str) -> crate::diagnostic::Diagnostic {
+    let mut complaint = located(problem, place);
+    if place.exact.is_none()
+        && let Some(hole) = hole_around(text, problem.range.start)
+    {
+        complaint.message = format!("in `{}`: {}", super::meant::short(hole), complaint.message);
+    }
+    complaint
+}
+
+/// The `${…}` that a byte of the text belongs to.
+fn hole_around(text: &str, at: usize) -> Option<&str> {
+    let start = text.get(..=at.min(text.len().saturating_sub(1)))?.rfind("${")?;
+    let rest = text.get(start..)?;
+    let end = rest.get(at - start..)?.find('}').map_or(rest.len(), |end| at - start + end + 1);
+    rest.get(..end)
 }

@@ -6,13 +6,16 @@
 mod document;
 mod json;
 pub mod keys;
+mod meant;
 mod read;
+mod traps;
 mod tree;
 mod yaml;
 
 pub use document::{
-    Assignment, Condition, Document, Field, FieldEntry, Fields, Place, Step, Written, WrittenKind, located,
+    Assignment, Condition, Document, Field, FieldEntry, Fields, Place, Step, Written, WrittenKind, located, located_in,
 };
+pub use meant::{length, short};
 pub use tree::{Entry, Kind, Node, Text};
 pub use yaml::{MAX_DEPTH, MAX_SOURCE};
 
@@ -24,6 +27,8 @@ pub fn read_yaml(text: &str) -> (Option<Document>, Vec<Diagnostic>) {
     let (tree, mut complaints) = yaml::read(text);
     let Some(tree) = tree else { return (None, complaints) };
     let (document, more) = read::document(tree, text);
+    // A `yes` that is complained about for what it is meant to be needs no word on what it looks like.
+    complaints.retain(|trap| trap.is_error() || !more.iter().any(|complaint| complaint.span == trap.span));
     complaints.extend(more);
     (document, complaints)
 }

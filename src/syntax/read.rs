@@ -1,30 +1,34 @@
 //! Tree to document, led by the table in `keys`. Every complaint of a file comes in one pass: a broken part is noted
 //! and the rest is read on.
 
+use std::collections::BTreeSet;
+
 use super::document::{
-    Assignment, Condition, Document, Field, FieldEntry, Fields, Place, Step, Written, WrittenKind, located,
+    Assignment, Condition, Document, Field, FieldEntry, Fields, Place, Step, Written, WrittenKind, located_in,
 };
 use super::keys::{self, COMMON, Form, HEADER, Key, VERBS, Verb};
+use super::meant;
 use super::tree::{Entry, Kind, Node, Text};
 use crate::diagnostic::{Code, Diagnostic, Span};
-use crate::expression::{Expression, Template, similar};
-use crate::value::{Decimal, Duration, DurationError, Value, to_json};
+use crate::expression::{Expression, Problem, Template, similar};
+use crate::value::{Decimal, Duration, Value, to_json};
 
 /// Reads the document out of a tree. `source` is the text the tree came from; empty for a frozen document.
 pub fn document(tree: Node, source: &str) -> (Option<Document>, Vec<Diagnostic>) {
-    let mut reader = Reader { source, complaints: Vec::new() };
+    let mut reader = Reader { source, complaints: Vec::new(), lost: BTreeSet::new() };
     if !matches!(tree.kind, Kind::Map(_)) {
         let message = format!("a definition is a mapping of keys, this is {}", tree.describe());
         reader.error(Code::WrongShape, tree.span, message).help = Some("begin with `fermata: 1`".into());
         return (None, reader.complaints);
     }
     let header = reader.fields(&tree, HEADER, &[], "a definition", &|_| None);
-    (Some(Document { tree, header }), reader.complaints)
+    (Some(Document { tree, header, lost: reader.lost }), reader.complaints)
 }
 
 struct Reader<'a> {
     source: &'a str,
     complaints: Vec<Diagnostic>,
+    lost: BTreeSet<String>,
 }
 
 impl Reader<'_> {
@@ -37,10 +41,19 @@ impl Reader<'_> {
 
     fn shape(&mut self, node: &Node, wanted: &str, help: Option<&str>) -> Field {
         if !matches!(node.kind, Kind::Broken) {
-            let message = format!("expected {wanted}, found {}", node.describe());
+            let message = format!("expected {wanted}, found {}", meant::found(node));
+            let help = meant::constant(node).or(help);
             self.error(Code::WrongShape, node.span, message).help = help.map(str::to_owned);
         }
+        self.lose(node.span);
         Field::Broken
+    }
+
+    /// Notes the words of what could not be read.
+    fn lose(&mut self, span: Span) {
+        let text = self.source.get(span.start..span.end).unwrap_or_default();
+        let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').filter(|word| !word.is_empty());
+        self.lost.extend(words.map(str::to_owned));
     }
 
     /// Reads the keys of a mapping: `first` and `second` list what may stand here, `skip` keys are read elsewhere.
@@ -78,13 +91,14 @@ impl Reader<'_> {
         home: &dyn Fn(&str) -> Option<String>,
     ) {
         let name = entry.key.as_str();
+        self.lose(entry.value.span);
         if let Some(where_to) = home(name) {
             let message = format!("`{name}` means nothing for {of}");
             self.error(Code::MisplacedKey, entry.key_span, message).help = Some(where_to);
             return;
         }
         let names = || second.iter().chain(first).map(|k| k.name);
-        let help = match similar(name, names()) {
+        let help = match meant::key(name, names()).map(str::to_owned).or_else(|| similar(name, names())) {
             Some(word) => format!("did you mean `{word}`?"),
             None => format!("expected one of {}", names().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", ")),
         };
@@ -94,12 +108,14 @@ impl Reader<'_> {
     fn field(&mut self, entry: &Entry, form: Form) -> Field {
         let node = &entry.value;
         if matches!(node.kind, Kind::Broken) {
+            self.lose(node.span);
             return Field::Broken;
         }
+        let of = format!("`{}`", entry.key);
         match form {
             Form::Text => self.text(node, "text").map_or(Field::Broken, |t| Field::Text(t.text)),
-            Form::Word => self.word(node, false),
-            Form::Name => self.word(node, true),
+            Form::Word => self.word(node, entry.key.as_str()),
+            Form::Name => self.variable(node),
             Form::Integer { least, most } => self.integer(node, least, most),
             Form::Factor => match node.kind {
                 Kind::Number(n) if n >= Decimal::ONE && n <= Decimal::from(100) => Field::Factor(n),
@@ -109,7 +125,7 @@ impl Reader<'_> {
                 Kind::Bool(flag) => Field::Flag(flag),
                 _ => self.shape(node, "`true` or `false`", None),
             },
-            Form::Choice(words) => self.choice(node, words),
+            Form::Choice(words) => self.choice(node, words, &of),
             Form::Duration => self.duration(node),
             Form::Condition => self.condition(node),
             Form::Value => Field::Value(self.written(node)),
@@ -140,11 +156,25 @@ impl Reader<'_> {
                 fits.then_some(lower)
             }),
             Form::Map(keys) => match node.kind {
-                Kind::Map(_) => Field::Map(self.fields(node, keys, &[], &format!("`{}`", entry.key), &|_| None)),
+                Kind::Map(_) => {
+                    // `defaults` has an `http` too, which is no verb.
+                    let verb = keys::verb(&entry.key)
+                        .filter(|verb| matches!(verb.form, Form::Map(own) if std::ptr::eq(own, keys)));
+                    Field::Map(self.fields(node, keys, &[], &of, &|name| {
+                        let verb = verb?;
+                        let beside = COMMON.iter().chain(verb.beside).any(|key| key.name == name);
+                        beside
+                            .then(|| format!("it stands beside `{0}`: move it out, to the column of `{0}`", verb.name))
+                    }))
+                }
+                Kind::Text(ref text) if entry.key == "fail" && meant::is_word(&text.text) => {
+                    let help = format!("write `fail: {{ error: {} }}`", text.text);
+                    self.shape(node, "a mapping", Some(&help))
+                }
                 _ => self.shape(node, "a mapping", Some(&one_of(keys))),
             },
             Form::MomentOr(keys) => match &node.kind {
-                Kind::Map(_) => Field::Map(self.fields(node, keys, &[], &format!("`{}`", entry.key), &|_| None)),
+                Kind::Map(entries) if !entries.is_empty() => Field::Map(self.fields(node, keys, &[], &of, &|_| None)),
                 Kind::Number(n) => {
                     let message = format!("`{}` has no unit", to_json(&Value::Number(*n)));
                     self.error(Code::Duration, node.span, message).help = Some(DURATIONS.into());
@@ -154,7 +184,8 @@ impl Reader<'_> {
                 _ => self.shape(node, "a duration or a time", Some(DURATIONS)),
             },
             Form::Later => {
-                self.error(Code::NotSupported, entry.key_span, format!("`{}` is not supported yet", entry.key));
+                self.not_supported(&entry.key, entry.key_span);
+                self.lose(node.span);
                 Field::Broken
             }
         }
@@ -174,28 +205,49 @@ impl Reader<'_> {
         }
     }
 
-    fn word(&mut self, node: &Node, name: bool) -> Field {
-        let wanted = if name { "a name" } else { "a word" };
-        let Some(text) = self.text(node, wanted) else { return Field::Broken };
-        if name {
-            return if self.name(&text.text, node.span) { Field::Text(text.text) } else { Field::Broken };
-        }
-        let fits = text.text.starts_with(|c: char| c.is_ascii_alphanumeric())
-            && text.text.len() <= 100
-            && text.text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
-        if fits {
+    fn not_supported(&mut self, word: &str, span: Span) {
+        let help = "the page `docs/language.md` says what is there, and under \"Not yet\" what is to come";
+        self.error(Code::NotSupported, span, format!("`{word}` is not supported yet")).help = Some(help.into());
+    }
+
+    fn word(&mut self, node: &Node, key: &str) -> Field {
+        let Some(text) = self.text(node, "a word") else { return Field::Broken };
+        if meant::is_word(&text.text) {
             return Field::Text(text.text);
         }
-        let help = "a word begins with a letter or digit and holds letters, digits, `-`, `_`, `.`; 100 at most";
-        self.error(Code::BadName, node.span, format!("`{}` cannot stand here", text.text)).help = Some(help.into());
+        let help = meant::constant(node).unwrap_or(match key {
+            "id" | "process" => "it begins with a letter or digit and holds letters, digits, `-` and `_`; 100 at most",
+            "service" if text.text.contains("://") => {
+                "name the service here; its address stands in `fermata.toml`, under `[services.NAME]`"
+            }
+            _ => "it begins with a letter or digit and holds letters, digits, `-`, `_` and `.`; 100 at most",
+        });
+        self.error(
+            Code::BadName,
+            node.span,
+            format!("`{}` is no word that can stand here", meant::short(&text.text)),
+        )
+        .help = Some(help.into());
+        self.lose(node.span);
+        Field::Broken
+    }
+
+    fn variable(&mut self, node: &Node) -> Field {
+        let Some(text) = self.text(node, "a name") else { return Field::Broken };
+        let inner = text.text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}')).map(str::trim);
+        if let Some(inner) = inner.filter(|inner| meant::is_name(inner)) {
+            let help = format!("this must be constant; write the name alone: `save: {inner}`");
+            self.error(Code::BadName, node.span, format!("`{}` is not a name", text.text)).help = Some(help);
+        } else if self.name(&text.text, node.span) {
+            return Field::Text(text.text);
+        }
+        self.lose(node.span);
         Field::Broken
     }
 
     /// Whether expressions can use the name.
     fn name(&mut self, name: &str, span: Span) -> bool {
-        let fits = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
-            && name.len() <= 100
-            && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+        let fits = meant::is_name(name);
         if !fits {
             let help = "a name begins with a letter and holds letters, digits and `_`, so that expressions can use it";
             self.error(Code::BadName, span, format!("`{name}` is not a name")).help = Some(help.into());
@@ -214,21 +266,30 @@ impl Reader<'_> {
                 self.error(Code::WrongShape, node.span, message);
                 Field::Broken
             }
+            Kind::Text(ref text) if text.text.parse::<i64>().is_ok() => {
+                self.shape(node, &range, Some("remove the quotes"))
+            }
             _ => self.shape(node, &range, None),
         }
     }
 
-    fn choice(&mut self, node: &Node, words: &'static [&'static str]) -> Field {
+    fn choice(&mut self, node: &Node, words: &'static [&'static str], of: &str) -> Field {
         let list = words.iter().map(|w| format!("`{w}`")).collect::<Vec<_>>().join(", ");
-        let Some(text) = self.text(node, &format!("one of {list}")) else { return Field::Broken };
+        let (wanted, only) = match words {
+            [word] => (format!("`{word}`"), format!("the only value is `{word}`")),
+            _ => (format!("one of {list}"), format!("expected one of {list}")),
+        };
+        let Some(text) = self.text(node, &wanted) else { return Field::Broken };
         if words.contains(&text.text.as_str()) {
             return Field::Text(text.text);
         }
-        let help = match similar(&text.text, words.iter().copied()) {
-            Some(word) => format!("did you mean `{word}`?"),
-            None => format!("expected one of {list}"),
+        let help = match (meant::constant(node), similar(&text.text, words.iter().copied())) {
+            (Some(constant), _) => constant.to_owned(),
+            (None, Some(word)) => format!("did you mean `{word}`?"),
+            (None, None) => only,
         };
-        self.error(Code::WrongShape, node.span, format!("`{}` is not known here", text.text)).help = Some(help);
+        let message = format!("`{}` is not a value of {of}", meant::short(&text.text));
+        self.error(Code::WrongShape, node.span, message).help = Some(help);
         Field::Broken
     }
 
@@ -241,13 +302,12 @@ impl Reader<'_> {
         match Duration::parse(&text) {
             Ok(duration) => Field::Duration(duration),
             Err(error) => {
-                let help = match error {
-                    DurationError::Malformed(_) if text.contains("${") => {
-                        "this must be a constant: it decides what the run is ready for"
-                    }
-                    _ => DURATIONS,
+                let help = match (meant::constant(node), meant::length(&text)) {
+                    (Some(constant), _) => constant.to_owned(),
+                    (None, Some(length)) => format!("did you mean `{length}`?"),
+                    (None, None) => DURATIONS.to_owned(),
                 };
-                self.error(Code::Duration, node.span, error.to_string()).help = Some(help.into());
+                self.error(Code::Duration, node.span, error.to_string()).help = Some(help);
                 Field::Broken
             }
         }
@@ -259,14 +319,50 @@ impl Reader<'_> {
             Kind::Bool(_) | Kind::Number(_) => {
                 (to_json(&node.to_value()), Place { span: node.span, exact: Some(node.span.start) })
             }
+            Kind::Null => return self.shape(node, "a condition", Some("write one, such as `input.age >= 18`")),
             _ => return self.shape(node, "an expression", Some("put the whole expression in quotes")),
         };
+        let plain = matches!(&node.kind, Kind::Text(text) if text.plain);
+        if let (true, Some(meant)) = (plain, meant::truth(&source)) {
+            let message = format!("`{source}` is text here, not {meant}");
+            self.error(Code::YamlTrap, node.span, message).help = Some(format!("write `{meant}`"));
+            return Field::Broken;
+        }
         match Expression::parse(&source) {
             Ok(expression) => Field::Condition(Condition { expression, place }),
             Err(problems) => {
-                self.complaints.extend(problems.iter().map(|p| located(p, place)));
+                let cut = plain.then(|| self.cut(node.span.end)).flatten();
+                for problem in &problems {
+                    let mut complaint = located_in(problem, self.sharper(place, &source, problem), &source);
+                    // What a text lacks at its end was cut off there.
+                    if let (Some(cut), true) = (cut, problem.range.end == source.len() || complaint.help.is_none()) {
+                        complaint.help = Some(cut.to_owned());
+                    }
+                    self.complaints.push(complaint);
+                }
+                self.lose(node.span);
                 Field::Broken
             }
+        }
+    }
+
+    /// Where the source does not show a text letter by letter (a block, escapes), it may still show the words around a
+    /// problem, and only once.
+    fn sharper(&self, place: Place, text: &str, problem: &Problem) -> Place {
+        let found = || {
+            let start = text.get(..problem.range.start)?.rfind("${")?;
+            let line = text.get(start..)?.lines().next()?;
+            let needle = line.get(..(problem.range.end - start).min(line.len()))?;
+            let shown = self.source.get(place.span.start..place.span.end)?;
+            let mut places = shown.match_indices(needle);
+            let (at, _) = places.next().filter(|_| places.next().is_none())?;
+            let fits = problem.range.end - start <= needle.len();
+            // An offset for this text, such that the hole lies where it was found.
+            (fits && place.span.start + at >= start).then(|| place.span.start + at - start)
+        };
+        match place.exact {
+            None => Place { exact: found(), ..place },
+            Some(_) => place,
         }
     }
 
@@ -280,15 +376,18 @@ impl Reader<'_> {
                     Err(problems) => {
                         let cut = text.plain.then(|| self.cut(node.span.end)).flatten();
                         for problem in &problems {
-                            let mut complaint = located(problem, place);
+                            let mut complaint =
+                                located_in(problem, self.sharper(place, &text.text, problem), &text.text);
                             if complaint.code == Code::UnclosedHole && cut.is_some() {
                                 complaint.help = cut.map(str::to_owned);
                             }
                             self.complaints.push(complaint);
                         }
+                        self.lose(node.span);
                         WrittenKind::Constant(Value::Null)
                     }
                 };
+                self.comment(text, node.span.end);
                 Written { place, kind }
             }
             Kind::List(items) => {
@@ -302,8 +401,30 @@ impl Reader<'_> {
                 entries.sort_by(|a, b| a.0.as_bytes().cmp(b.0.as_bytes()));
                 Written { place: place(None), kind: WrittenKind::Map(entries) }
             }
-            Kind::Text(text) => Written { place: place(text.exact), kind: WrittenKind::Constant(node.to_value()) },
+            Kind::Text(text) => {
+                self.comment(text, node.span.end);
+                Written { place: place(text.exact), kind: WrittenKind::Constant(node.to_value()) }
+            }
+            Kind::Broken => {
+                self.lose(node.span);
+                Written { place: place(None), kind: WrittenKind::Constant(Value::Null) }
+            }
             _ => Written { place: place(None), kind: WrittenKind::Constant(node.to_value()) },
+        }
+    }
+
+    /// A comment behind a plain text that computes something was a part of the text.
+    fn comment(&mut self, text: &Text, end: usize) {
+        let line = self.source.get(end..).and_then(|rest| rest.lines().next()).unwrap_or_default();
+        let comment = line.trim_start_matches(' ');
+        let closed_before = text.text.matches("${").count() <= text.text.matches('}').count();
+        if text.plain && closed_before && comment.starts_with('#') && comment.contains("${") {
+            let start = end + line.len() - comment.len();
+            let message = "this is a comment, not a part of the text: ` #` begins one";
+            self.complaints.push(
+                Diagnostic::warning(Code::YamlTrap, Span::new(start, end + line.trim_end().len()), message)
+                    .help("put the whole text in quotes"),
+            );
         }
     }
 
@@ -325,13 +446,18 @@ impl Reader<'_> {
         };
         let mut assignments = Vec::new();
         for entry in entries {
+            let before = self.complaints.len();
             let value = self.written(&entry.value);
+            if self.complaints.iter().skip(before).any(Diagnostic::is_error) || matches!(entry.value.kind, Kind::Broken)
+            {
+                self.lost.insert(entry.key.clone());
+            }
             if self.name(&entry.key, entry.key_span) {
                 assignments.push(Assignment { name: entry.key.clone(), span: entry.key_span, value });
             }
         }
         assignments.sort_by(|a, b| a.name.as_bytes().cmp(b.name.as_bytes())); // as in `written`
-        Field::Assignments(assignments)
+        if assignments.is_empty() && !entries.is_empty() { Field::Broken } else { Field::Assignments(assignments) }
     }
 
     fn texts(&mut self, node: &Node, wanted: &str, accept: fn(&str) -> Option<String>) -> Field {
@@ -361,7 +487,15 @@ impl Reader<'_> {
         let Kind::List(items) = &node.kind else {
             return self.shape(node, "a list of steps", Some("each step begins with `- `"));
         };
-        Field::Steps(items.iter().filter_map(|item| self.step(item)).collect())
+        let mut steps = Vec::new();
+        for item in items {
+            match self.step(item) {
+                Some(step) => steps.push(step),
+                None => self.lose(item.span),
+            }
+        }
+        // Steps that all could not be read are no empty list.
+        if steps.is_empty() && !items.is_empty() { Field::Broken } else { Field::Steps(steps) }
     }
 
     fn step(&mut self, node: &Node) -> Option<Step> {
@@ -381,11 +515,11 @@ impl Reader<'_> {
             return None;
         };
         if !verb.built() {
-            self.error(Code::NotSupported, entry.key_span, format!("`{}` is not supported yet", verb.name));
+            self.not_supported(verb.name, entry.key_span);
             return None;
         }
         let action = self.field(entry, verb.form);
-        let of = format!("a `{}` step", verb.name);
+        let of = format!("{} step", meant::a(verb.name));
         let rest =
             Node { span: node.span, kind: Kind::Map(entries.iter().filter(|e| e.key != verb.name).cloned().collect()) };
         let fields = self.fields(&rest, COMMON, verb.beside, &of, &|name| {
@@ -394,8 +528,11 @@ impl Reader<'_> {
             if !homes.is_empty() {
                 return Some(format!("`{name}` belongs to a step with {list}"));
             }
-            let inside = matches!(verb.form, Form::Map(inner) if inner.iter().any(|k| k.name == name));
-            inside.then(|| format!("indent it below `{}`", verb.name))
+            let inside = meant::inside(name);
+            if inside.contains(&verb.name) {
+                return Some(format!("indent it below `{}`", verb.name));
+            }
+            inside.first().map(|home| format!("`{name}` belongs below `{home}`"))
         });
         if verb.needs_id && fields.entry("id").is_none() {
             self.error(Code::MissingId, entry.key_span, format!("{of} wants an `id`")).help =
@@ -413,22 +550,29 @@ impl Reader<'_> {
             complaint.help = Some(help.into());
             return;
         }
-        let guess = entries.iter().find_map(|e| {
-            let known = COMMON.iter().any(|k| k.name == e.key) || !keys::homes(&e.key).is_empty();
-            let word = similar(&e.key, VERBS.iter().map(|v| v.name))?;
-            (!known).then_some((e.key_span, e.key.clone(), word))
-        });
-        match guess {
-            Some((span, key, word)) => {
-                self.error(Code::NoVerb, span, format!("`{key}` is not a verb")).help =
-                    Some(format!("did you mean `{word}`?"));
-            }
-            None => {
-                let at = entries.first().map_or(node.span, |e| e.key_span);
-                let list = VERBS.iter().filter(|v| v.built()).map(|v| format!("`{}`", v.name)).collect::<Vec<_>>();
-                self.error(Code::NoVerb, at, "the step has no verb").help = Some(format!("one of {}", list.join(", ")));
-            }
+        let list =
+            || VERBS.iter().filter(|v| v.built()).map(|v| format!("`{}`", v.name)).collect::<Vec<_>>().join(", ");
+        let stranger =
+            entries.iter().find(|e| !COMMON.iter().any(|k| k.name == e.key) && keys::homes(&e.key).is_empty());
+        if let Some(entry) = stranger {
+            let near =
+                || similar(&entry.key, VERBS.iter().map(|v| v.name)).map(|word| format!("did you mean `{word}`?"));
+            let inside =
+                || meant::inside(&entry.key).first().map(|home| format!("`{}` belongs below `{home}`", entry.key));
+            let help = meant::verb(&entry.key).map(str::to_owned).or_else(near).or_else(inside);
+            let help = help.unwrap_or_else(|| format!("the verbs are {}", list()));
+            self.error(Code::NoVerb, entry.key_span, format!("`{}` is not a verb", entry.key)).help = Some(help);
+            return;
         }
+        let beside = entries.iter().find_map(|e| keys::homes(&e.key).first().map(|home| (e, *home)));
+        if let Some((entry, home)) = beside {
+            let help = format!("it belongs to a step with `{home}`, in the same mapping");
+            self.error(Code::NoVerb, entry.key_span, format!("`{}` wants {}", entry.key, meant::a(home))).help =
+                Some(help);
+            return;
+        }
+        let at = entries.first().map_or(node.span, |e| e.key_span);
+        self.error(Code::NoVerb, at, "the step has no verb").help = Some(format!("add one of {}", list()));
     }
 }
 

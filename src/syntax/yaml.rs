@@ -7,6 +7,7 @@ use std::collections::HashMap;
 
 use granit_parser::{Event, Parser, ScalarStyle, StrInput};
 
+use super::traps;
 use super::tree::{Entry, Kind, Node, Text};
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::value::{NumberError, parse_number};
@@ -52,7 +53,9 @@ type Place = granit_parser::Span;
 impl<'a> Reader<'a> {
     fn document(&mut self) -> Result<Node, Diagnostic> {
         self.next()?; // the start of the stream
-        let empty = |span| Diagnostic::error(Code::Yaml, span, "the file is empty");
+        let empty = |span| {
+            Diagnostic::error(Code::Yaml, span, "the file is empty").help("a definition begins with `fermata: 1`")
+        };
         match self.next()? {
             (Event::DocumentStart(..), _) => {}
             (_, span) => return Err(empty(span)),
@@ -76,8 +79,7 @@ impl<'a> Reader<'a> {
                 None => return Ok((Event::StreamEnd, Span::new(self.text.len(), self.text.len()))),
                 Some(Err(error)) => {
                     let at = self.offset(error.marker());
-                    let (message, help) = explain(&error.info(), self.text, at);
-                    return Err(Diagnostic::error(Code::Yaml, Span::new(at, at + 1), message).maybe_help(help));
+                    return Err(traps::explain(&error.info(), self.text, at));
                 }
                 Some(Ok((Event::Comment(..), _))) => {}
                 Some(Ok((event, place))) => return Ok((event, self.span(&place))),
@@ -99,26 +101,24 @@ impl<'a> Reader<'a> {
         self.complaints.push(Diagnostic::error(Code::Yaml, span, format!("{what} cannot be used here")).help(help));
     }
 
-    fn properties(&mut self, span: Span, anchor: usize, tagged: bool) {
-        if anchor != 0 {
-            self.refuse(
-                span,
-                "an anchor (`&name`)",
-                "write the value where it is needed: a definition shows all it does",
-            );
-        }
-        if tagged {
-            self.complaints.push(
-                Diagnostic::error(Code::YamlTrap, span, "a plain text that begins with `!` is a YAML tag")
-                    .help("put the whole expression in quotes: \"!done\""),
-            );
+    /// Complains about an anchor or a tag; whether the node is worth reading on.
+    fn properties(&mut self, span: Span, anchor: usize, tagged: bool) -> bool {
+        match traps::properties(self.text, span, anchor != 0, tagged) {
+            Some((complaint, goes_on)) => {
+                self.complaints.push(complaint);
+                goes_on
+            }
+            None => true,
         }
     }
 
     fn node(&mut self, event: Event<'a>, span: Span) -> Result<Node, Diagnostic> {
         match event {
             Event::Scalar(text, style, anchor, tag) => {
-                self.properties(span, anchor, tag.is_some());
+                let goes_on = self.properties(span, anchor, tag.is_some());
+                if !goes_on || (tag.is_some() && text.is_empty()) {
+                    return Ok(Node { span, kind: Kind::Broken });
+                }
                 Ok(self.scalar(text.into_owned(), style, span))
             }
             Event::SequenceStart(_, anchor, tag) => {
@@ -137,6 +137,7 @@ impl<'a> Reader<'a> {
                         }
                     }
                 }
+                self.mend_list(&mut items);
                 Ok(Node { span: Span::new(span.start, end), kind: Kind::List(items) })
             }
             Event::MappingStart(_, anchor, tag) => {
@@ -144,8 +145,7 @@ impl<'a> Reader<'a> {
                 self.mapping(span)
             }
             Event::Alias(_) | Event::UnresolvedAlias(_) => {
-                let quoted = "put the whole expression in quotes, or write the value where it is needed";
-                self.refuse(span, "an alias (`*name`)", quoted);
+                self.complaints.push(traps::alias(self.text, span));
                 Ok(Node { span, kind: Kind::Broken })
             }
             _ => Err(Diagnostic::error(Code::Yaml, span, "the text ends in the middle")),
@@ -169,6 +169,7 @@ impl<'a> Reader<'a> {
                 self.complaints.truncate(before); // a key is text, whatever it looks like: `on`, `no`
             }
             let (event, place) = self.next()?;
+            let before = self.complaints.len();
             let value = self.node(event, place)?;
             end = end.max(value.span.end).max(key.span.end);
             let Some(name) = key_text(&key, self.text) else {
@@ -179,6 +180,7 @@ impl<'a> Reader<'a> {
                 continue;
             };
             if name == "<<" {
+                self.complaints.truncate(before); // the alias behind it is the same trap
                 self.refuse(key.span, "a merge key (`<<`)", "write the keys where they are needed");
                 continue;
             }
@@ -193,7 +195,63 @@ impl<'a> Reader<'a> {
             seen.insert(name.clone(), key.span);
             entries.push(Entry { key: name, key_span: key.span, value });
         }
+        self.mend_map(&mut entries);
         Ok(Node { span: Span::new(span.start, end), kind: Kind::Map(entries) })
+    }
+
+    /// `{ a: f(x, 1), b: 2 }`: what the comma cut off reads as a key without a value.
+    fn mend_map(&mut self, entries: &mut Vec<Entry>) {
+        let mut at = 0;
+        while let Some(entry) = entries.get(at) {
+            let (span, mut depth) = (entry.value.span, open_brackets(&entry.value));
+            let mut pieces = 0;
+            let mut end = span.end;
+            while depth > 0
+                && let Some(piece) = entries.get(at + 1 + pieces)
+                && piece.value.span.start == piece.value.span.end
+                && matches!(piece.value.kind, Kind::Null)
+            {
+                depth += traps::depth(&piece.key);
+                end = piece.key_span.end;
+                pieces += 1;
+            }
+            if pieces > 0 && depth == 0 {
+                let span = Span::new(span.start, end);
+                self.complaints.push(traps::cut_by_comma(span, self.text));
+                entries.drain(at + 1..at + 1 + pieces);
+                if let Some(entry) = entries.get_mut(at) {
+                    entry.value = Node { span, kind: Kind::Broken };
+                }
+            }
+            at += 1;
+        }
+    }
+
+    fn mend_list(&mut self, items: &mut Vec<Node>) {
+        let mut at = 0;
+        while let Some(item) = items.get(at) {
+            let (span, mut depth) = (item.span, open_brackets(item));
+            let mut pieces = 0;
+            let mut end = span.end;
+            while depth > 0
+                && let Some(piece) = items.get(at + 1 + pieces)
+                && let Some(text) = self.text.get(piece.span.start..piece.span.end)
+                && !text.contains('\n')
+            {
+                depth += traps::depth(text);
+                end = piece.span.end;
+                pieces += 1;
+            }
+            if pieces > 0 && depth == 0 && self.text.get(span.start..end).is_some_and(|t| !t.contains('\n')) {
+                let span = Span::new(span.start, end);
+                self.complaints.push(traps::cut_by_comma(span, self.text));
+                items.drain(at + 1..at + 1 + pieces);
+                if let Some(item) = items.get_mut(at) {
+                    *item = Node { span, kind: Kind::Broken };
+                }
+            }
+            at += 1;
+        }
     }
 
     fn scalar(&mut self, text: String, style: ScalarStyle, span: Span) -> Node {
@@ -274,28 +332,10 @@ fn key_text(key: &Node, text: &str) -> Option<String> {
     }
 }
 
-/// The parser's complaint, and the trap that authors most often fell into when they see it.
-fn explain(message: &str, text: &str, at: usize) -> (String, Option<String>) {
-    let start = text.get(..at).and_then(|before| before.rfind('\n')).map_or(0, |n| n + 1);
-    let line = text.get(start..).and_then(|rest| rest.lines().next()).unwrap_or("");
-    let value = line.split_once(": ").map_or(line, |(_, value)| value).trim_start();
-    let braces = line.find('{').is_some_and(|open| line.get(open + 1..).is_some_and(|rest| rest.contains("${")));
-    let help = if message.contains("tab") || line.trim_start_matches(' ').starts_with('\t') {
-        Some("indent with spaces: YAML allows no tabs there")
-    } else if message.contains("nesting") || message.contains("limit") {
-        Some("a definition nests at most 32 levels deep")
-    } else if braces {
-        Some("inside `{ }` put every text that holds `${…}` in quotes")
-    } else if value.starts_with(['"', '\'', '[', '{', '*', '&', '%', '@', '`', '!']) {
-        Some("a value that begins with this character wants quotes around the whole of it")
-    } else if value.contains(": ") {
-        Some("text that holds `: ` wants quotes around the whole of it")
-    } else {
-        None
-    };
-    let mut fragment = message.trim().trim_end_matches('.').to_owned();
-    if let Some(first) = fragment.get(0..1) {
-        fragment = first.to_lowercase() + fragment.get(1..).unwrap_or("");
+/// How many brackets a plain text leaves open.
+fn open_brackets(node: &Node) -> i64 {
+    match &node.kind {
+        Kind::Text(text) if text.plain => traps::depth(&text.text),
+        _ => 0,
     }
-    (format!("not readable as YAML: {fragment}"), help.map(str::to_owned))
 }

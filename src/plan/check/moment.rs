@@ -1,0 +1,84 @@
+//! Constant lengths and points of time: what of them is none, and what was meant.
+
+use std::collections::BTreeSet;
+
+use crate::diagnostic::{Code, Diagnostic};
+use crate::expression::Expression;
+use crate::syntax::{Field, Step, WrittenKind, length};
+use crate::value::{Duration, Time, Value};
+
+const MOMENTS: &str = "write a length such as `45s`, `2h`, `3d`, or a time such as `2026-03-29T09:00[Europe/Berlin]`";
+
+/// A `wait` whose moment is constant; `known` are the names that an expression could read.
+pub(super) fn wait(step: &Step, known: &BTreeSet<&str>, complaints: &mut Vec<Diagnostic>) {
+    let ("wait", Field::Value(moment)) = (step.verb.name, &step.action) else { return };
+    let WrittenKind::Constant(Value::Text(text)) = &moment.kind else { return };
+    match (Duration::parse(text), Time::parse(text)) {
+        (Ok(length), _) => outlasts(step, length, complaints),
+        (_, Ok(_)) => {}
+        (Err(error), Err(_)) => {
+            let (code, message, help) = misread(text, &error.to_string(), known);
+            complaints.push(Diagnostic::error(code, moment.place.span, message).help(help));
+        }
+    }
+}
+
+fn outlasts(step: &Step, length: Duration, complaints: &mut Vec<Diagnostic>) {
+    if let (Some(timeout), Some(entry)) = (step.fields.duration("timeout"), step.fields.entry("timeout"))
+        && timeout.millis() > 0
+        && timeout < length
+    {
+        let message = format!("the timeout of {timeout} always strikes: the step waits for {length}");
+        complaints.push(
+            Diagnostic::warning(Code::Meaningless, entry.span, message)
+                .help("wait for the shorter of the two, and do behind it what `on-timeout` does"),
+        );
+    }
+}
+
+fn misread(text: &str, as_length: &str, known: &BTreeSet<&str>) -> (Code, String, String) {
+    let digits = text.starts_with(|c: char| c.is_ascii_digit());
+    let date = |text: &str| {
+        let bytes = text.as_bytes();
+        bytes.len() == 10
+            && bytes.iter().enumerate().all(|(at, b)| if at == 4 || at == 7 { *b == b'-' } else { b.is_ascii_digit() })
+    };
+    if date(text) {
+        let help = format!("a time needs a time of day and a zone: `{text}T09:00[Europe/Berlin]`");
+        return (Code::Time, format!("`{text}` is a date, not a time"), help);
+    }
+    let clock = text.split_once(':').is_some_and(|(hours, minutes)| {
+        let two = |part: &str| (1..=2).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit());
+        two(hours) && minutes.split(':').all(two)
+    });
+    if clock {
+        let help =
+            format!("compute the time of a day: `${{at(date_of(now(), 'Europe/Berlin'), '{text}', 'Europe/Berlin')}}`");
+        return (Code::Time, format!("`{text}` is a time of day, and says neither the day nor the zone"), help);
+    }
+    if text.get(..10).is_some_and(date) {
+        let zone = text.split_once('[').and_then(|(_, zone)| zone.strip_suffix(']'));
+        let (message, help) = match zone {
+            Some(zone) if Time::parse(&text.replace(zone, "UTC")).is_ok() => {
+                (format!("there is no zone `{zone}`"), "a zone is named as in `Europe/Berlin` or `UTC`".to_owned())
+            }
+            None if Time::parse(&format!("{text}Z")).is_ok() => {
+                let help = format!("write `{text}[Europe/Berlin]`, or `{text}Z` for UTC");
+                (format!("`{text}` does not say its zone"), help)
+            }
+            _ => (format!("`{text}` is not a time"), "a time is written `2026-03-29T09:00[Europe/Berlin]`".to_owned()),
+        };
+        return (Code::Time, message, help);
+    }
+    let reads =
+        |e: Expression| !e.names().is_empty() && e.names().iter().all(|(name, _)| known.contains(name.as_str()));
+    let help = match length(text) {
+        Some(length) => format!("did you mean `{length}`?"),
+        None if !digits && Expression::parse(text).is_ok_and(reads) => {
+            format!("a computed moment stands in `${{…}}`: \"${{{text}}}\"")
+        }
+        None => MOMENTS.to_owned(),
+    };
+    let message = if text.is_empty() { "the wait has no length".to_owned() } else { as_length.to_owned() };
+    (Code::Duration, message, help)
+}
