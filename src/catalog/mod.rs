@@ -150,6 +150,15 @@ fn find(folder: &Path) -> io::Result<Vec<DefinitionFile>> {
     Ok(files)
 }
 
+/// The scenarios of a process: `tests/*.yaml` in its folder, sorted. None where there is no such folder.
+pub fn scenario_files(definitions: &Path, process: &str) -> io::Result<Vec<PathBuf>> {
+    let folder = definitions.join(process).join("tests");
+    if !folder.is_dir() {
+        return Ok(Vec::new());
+    }
+    Ok(sorted(&folder)?.into_iter().filter(|p| p.extension().is_some_and(|e| e == "yaml")).collect())
+}
+
 fn sorted(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let mut paths: Vec<PathBuf> =
         std::fs::read_dir(folder)?.map(|entry| entry.map(|e| e.path())).collect::<io::Result<_>>()?;

@@ -5,6 +5,7 @@ use std::fs::{File, TryLockError};
 use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use percent_encoding::utf8_percent_encode;
@@ -14,7 +15,7 @@ use super::host::{self, Environment};
 use crate::catalog::Catalog;
 use crate::config::{Config, server_url};
 use crate::machine::prepare;
-use crate::plan::example;
+use crate::plan::{Plan, Schema, example};
 use crate::service::{RUN_ID, Service, Supervisor, serve_app, stand_in, watch};
 use crate::temporal::dev_server::{DevServer, DevServerConfig};
 use crate::temporal::{SEARCH_ATTRIBUTES, Services, WorkerConfig, program};
@@ -198,32 +199,55 @@ fn introduce(api: SocketAddr, server: Option<&DevServer>, config: &Config, catal
     if !stand_ins.is_empty() {
         println!("  stand-ins     {}  (no address in fermata.toml)", stand_ins.join(", "));
     }
-    if let Some((process, key, input)) = sample(catalog) {
-        let id = format!("{process}.{key}");
-        let run = utf8_percent_encode(&id, RUN_ID);
-        println!("\nTry it: start, status, result\n");
-        println!(
-            "  curl -sS -X POST http://{api}/v1/processes/{process}/runs -H 'Content-Type: application/json' -d '{}'",
-            to_json(&Value::map([("input", input)])).replace('\'', "'\\''")
-        );
-        println!("  curl -sS http://{api}/v1/runs/{run}");
-        println!("  curl -sS http://{api}/v1/runs/{run}/result -H 'Prefer: wait=10'");
-    }
-    if sample(catalog).is_none() {
-        println!(
+    match sample(catalog) {
+        Some((plan, key, input)) => try_it(api, &plan, &key, input),
+        None => println!(
             "\nStart a run: POST http://{api}/v1/processes/<Process>/runs with {{\"input\": …}} as application/json"
-        );
+        ),
     }
     println!("\nCtrl-C ends all of it.");
     let _ = std::io::stdout().flush();
 }
 
-/// The first process that an example input can be made for.
-fn sample(catalog: &Catalog) -> Option<(String, String, Value)> {
-    catalog.processes().find_map(|(name, versions)| {
+/// Lines that work as printed: start, status, what the run declares, result.
+fn try_it(api: SocketAddr, plan: &Plan, key: &str, input: Value) {
+    let process = plan.process();
+    let id = format!("{process}.{key}");
+    let run = format!("http://{api}/v1/runs/{}", utf8_percent_encode(&id, RUN_ID));
+    let post = |url: String, body: Option<Value>| {
+        let body = body.filter(|body| *body != Value::Null).map_or(String::new(), |body| {
+            let json = to_json(&body).replace('\'', "'\\''");
+            format!(" -H 'Content-Type: application/json' -d '{json}'")
+        });
+        format!("  curl -sS -X POST {url}{body}")
+    };
+    let carries = |schema: Option<&Schema>| schema.map_or(Some(Value::Null), |schema| example(Some(schema)));
+    println!("\nTry it: start, status, messages, result\n");
+    let start = Value::map([("input", input)]);
+    println!("{}", post(format!("http://{api}/v1/processes/{process}/runs"), Some(start)));
+    println!("  curl -sS {run}");
+    for name in plan.update_names() {
+        if let Some(payload) = carries(plan.update(name).and_then(|update| update.payload())) {
+            println!("{}", post(format!("{run}/updates/{name}"), Some(payload)));
+        }
+    }
+    for name in plan.query_names() {
+        println!("  curl -sS {run}/queries/{name}");
+    }
+    for name in plan.signal_names() {
+        if let Some(payload) = carries(plan.signal(name).and_then(|signal| signal.payload())) {
+            println!("{}", post(format!("{run}/signals/{name}"), Some(payload)));
+        }
+    }
+    println!("  curl -sS {run}/result -H 'Prefer: wait=20'");
+}
+
+/// The first process that an example input can be made for: its newest version, a key and the input.
+fn sample(catalog: &Catalog) -> Option<(Arc<Plan>, String, Value)> {
+    catalog.processes().find_map(|(_, versions)| {
         let plan = &versions.values().next_back()?.plan;
         let input = example(plan.input())?;
         let prepared = prepare(plan, input.clone(), None).ok()?;
-        Some((name.to_owned(), prepared.key, input))
+        Some((plan.clone(), prepared.key, input))
     })
 }

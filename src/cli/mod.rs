@@ -7,6 +7,7 @@ mod dev;
 mod host;
 mod serve;
 mod simulate;
+mod test;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -30,6 +31,8 @@ enum Commands {
     },
     /// Run a definition on a virtual clock, without a server
     Simulate(simulate::Arguments),
+    /// Run the scenarios of the definitions on a virtual clock, without a server
+    Test(test::Arguments),
     /// Everything in one command: Temporal, worker, API, stand-ins for services
     Dev(dev::Arguments),
     /// The API and a worker, against any Temporal
@@ -50,6 +53,7 @@ pub fn main() -> ExitCode {
     let code = match arguments.command {
         Commands::Check { paths } => check::run(&paths),
         Commands::Simulate(arguments) => simulate::run(&arguments),
+        Commands::Test(arguments) => test::run(&arguments),
         Commands::Dev(arguments) => dev::run(&arguments),
         Commands::Serve(arguments) => serve::run(&arguments),
         Commands::Worker(arguments) => serve::run_worker(&arguments),

@@ -6,7 +6,7 @@ use super::{COULD_NOT, FINDINGS, Format, OK, colour};
 use crate::catalog::check_file;
 use crate::diagnostic::{Code, Diagnostic, Source, has_errors, render, render_all};
 use crate::machine::{RunError, Trace, What};
-use crate::simulate::{Report, Scenario, Status, check, read_scenario, simulate};
+use crate::simulate::{Report, Scenario, Status, check, misfits, read_scenario, simulate};
 use crate::value::{Duration, Time, Value, from_json, to_json};
 
 #[derive(clap::Args)]
@@ -59,11 +59,12 @@ fn prepare(arguments: &Arguments) -> Result<Prepared, u8> {
             COULD_NOT
         })?;
     }
-    let unknown: Vec<&String> =
-        scenario.answers.keys().filter(|key| !plan.has_step(key.rsplit('.').next().unwrap_or(key))).collect();
-    if let [first, ..] = unknown.as_slice() {
-        let ids = plan.ids().collect::<Vec<_>>().join(", ");
-        eprintln!("the scenario answers `{first}`, but no step has this id; there are {ids}");
+    let misfits = misfits(&plan, &scenario);
+    if let (Some(source), false) = (&source, misfits.is_empty()) {
+        for mismatch in &misfits {
+            let complaint = Diagnostic::error(Code::Expectation, mismatch.span, mismatch.message.as_str());
+            eprintln!("{}", render(&complaint, source, colour()));
+        }
         return Err(FINDINGS);
     }
     Ok((plan, scenario, source))
@@ -149,6 +150,15 @@ fn words(trace: &Trace) -> Option<String> {
         What::Set { name, .. } => format!("set {name}"),
         What::Log { text } => format!("log: {text}"),
         What::Skipped { error } => format!("passed over {error}"),
+        What::Caught { error } => format!("caught {error}"),
+        What::Suppressed { error } => format!("beside it failed with {error}"),
+        What::Received { signal, .. } => format!("signal {signal} into the inbox"),
+        What::Took { .. } => "took the signal".to_owned(),
+        What::Dead { signal, .. } => format!("signal {signal} could not be judged"),
+        What::Refused { event, reason } => format!("{event} refused: {reason}"),
+        What::Duplicate { event } => format!("{event} came twice"),
+        What::Updated { update, outcome } => format!("update {update} {outcome}"),
+        What::Unread { signals } => format!("never read: {}", signals.join(", ")),
         What::Exit { error: Some(error), .. } => format!("failed with {error}"),
         What::Exit { with: "return", .. } => "returned".to_owned(),
         What::Exit { with: "cancelled", .. } => "cancelled".to_owned(),

@@ -64,6 +64,16 @@ codes! {
     UnusedName = "unused-name",
     Unreachable = "unreachable",
     Meaningless = "meaningless",
+    TwoOwners = "two-owners",
+    LostWrite = "lost-write",
+    MisplacedExit = "misplaced-exit",
+    NoElse = "no-else",
+    EndlessLoop = "endless-loop",
+    // messages
+    UnknownMessage = "unknown-message",
+    UnusedMessage = "unused-message",
+    SignalHasHandler = "signal-has-handler",
+    UnboundedWait = "unbounded-wait",
     Secret = "secret",
     // whole
     ConstantKey = "constant-key",

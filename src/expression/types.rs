@@ -128,7 +128,7 @@ impl Type {
     }
 
     /// What the items are, where it is a list.
-    pub(super) fn item(&self) -> Type {
+    pub fn item(&self) -> Type {
         match self {
             Type::List(item) => (**item).clone(),
             Type::Union(members) => {

@@ -45,6 +45,19 @@ impl RunError {
             ("details", self.details.clone()),
         ])
     }
+
+    /// Reads what [`RunError::to_value`] wrote.
+    pub fn from_value(value: &Value) -> Option<RunError> {
+        let text = |name| value.get(name).and_then(Value::as_text);
+        Some(RunError {
+            attempts: match value.get("attempts") {
+                Some(Value::Number(n)) => u32::try_from(*n).ok(),
+                _ => None,
+            },
+            details: value.get("details").cloned().unwrap_or_default(),
+            ..RunError::new(text("type")?, text("message")?, text("step")?)
+        })
+    }
 }
 
 /// Whether an error type fits a pattern: `*` stands for any text, `http.4xx` for every status of that hundred.

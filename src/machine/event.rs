@@ -2,20 +2,44 @@
 
 use super::error::RunError;
 use super::request::Request;
-use crate::value::{Time, Value};
+use crate::plan::Retry;
+use crate::value::{Duration, Time, Value};
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
     /// The first event of a run; what the run starts with is in the state already.
     Started,
-    /// A message under the author's name. None is declared yet in this engine, so each is a stray.
-    Signal { name: String, payload: Value },
-    /// The answer to [`Command::Call`].
+    /// A message under the author's name. `id`: a second one of the same id is a double (R14). `payload`: null for
+    /// a message that carries nothing.
+    Signal { name: String, payload: Value, id: Option<String> },
+    /// A request that is answered by [`Command::Answer`] with the same number, in the output of this event.
+    Update { number: u64, name: String, payload: Value, id: Option<String> },
+    /// The answer to [`Command::Call`] or [`Command::Send`].
     Answered { call: u64, outcome: CallOutcome },
     /// A timer of [`Command::Timer`] is due.
     Fired { timer: u64 },
     /// Someone asked to cancel the run. Idempotent (R49).
     Cancel { reason: String },
+}
+
+/// How an update ended.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase", tag = "outcome", content = "with")]
+pub enum UpdateOutcome {
+    Returned(Value),
+    /// It had no effect.
+    Refused(Refusal),
+    /// Its handler failed; the run goes on (R11).
+    Failed(RunError),
+}
+
+/// Why a message was not taken.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Refusal {
+    /// `unknown`, `payload-invalid`, `refused` (by the definition's `check`) or `run-ended`.
+    pub kind: String,
+    /// For the caller; where `check` refused, the definition's own words.
+    pub message: String,
 }
 
 /// How a call ended, after all its attempts.
@@ -37,6 +61,10 @@ pub struct CallError {
 pub enum Command {
     /// Carry out a request; attempts and pauses are the host's (R34).
     Call(Box<Call>),
+    /// Hand a signal to another run; answered when the server has taken it, or cannot (R16).
+    Send(Box<Send>),
+    /// The outcome of an update.
+    Answer { update: u64, outcome: UpdateOutcome },
     /// Tell when this time has come.
     Timer { number: u64, due: Time, path: String },
     /// The answer to this number is no longer wanted; it may come all the same.
@@ -52,7 +80,72 @@ pub struct Call {
     pub path: String,
     /// The same for every attempt of this call, and for no other call of any run (R36).
     pub idempotency_key: String,
-    pub request: Request,
+    pub work: Work,
+}
+
+/// What a call does.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Work {
+    Http(Request),
+    Activity(ActivityRequest),
+}
+
+/// A Temporal activity of any worker, and the rules for trying it again.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ActivityRequest {
+    pub name: String,
+    pub queue: String,
+    pub args: Vec<Value>,
+    /// Of one attempt.
+    pub timeout: Duration,
+    pub retry: Retry,
+}
+
+impl ActivityRequest {
+    /// Whether another attempt may follow an error of this type, which is without `activity.`.
+    pub fn may_retry(&self, kind: &str) -> bool {
+        !self.retry.unless.iter().any(|unless| unless == kind)
+    }
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Send {
+    pub number: u64,
+    pub path: String,
+    pub signal: String,
+    /// The id of the run.
+    pub to: String,
+    /// Null where it carries nothing.
+    pub payload: Value,
+}
+
+impl Work {
+    pub fn retry(&self) -> &Retry {
+        match self {
+            Work::Http(request) => &request.retry,
+            Work::Activity(activity) => &activity.retry,
+        }
+    }
+
+    /// Of one attempt.
+    pub fn timeout(&self) -> Duration {
+        match self {
+            Work::Http(request) => request.timeout,
+            Work::Activity(activity) => activity.timeout,
+        }
+    }
+
+    /// What is compared and shown of it: JSON.
+    pub fn to_value(&self) -> Value {
+        match self {
+            Work::Http(request) => request.to_value(),
+            Work::Activity(activity) => Value::map([
+                ("name", Value::text(activity.name.as_str())),
+                ("queue", Value::text(activity.queue.as_str())),
+                ("args", Value::List(activity.args.clone())),
+            ]),
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]

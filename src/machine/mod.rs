@@ -6,6 +6,7 @@
 
 mod error;
 mod event;
+mod messages;
 mod position;
 mod reply;
 mod request;
@@ -16,16 +17,20 @@ mod state;
 mod steps;
 mod trace;
 mod turn;
+mod unwind;
 
 pub use error::RunError;
-pub use event::{Call, CallError, CallOutcome, Command, End, Event};
+pub use event::{
+    ActivityRequest, Call, CallError, CallOutcome, Command, End, Event, Refusal, Send, UpdateOutcome, Work,
+};
+pub use messages::{QueryError, query, refusal};
 pub use position::{Position, positions};
 pub use reply::{Attempt, Reply, Verdict, judge};
 pub use request::{Request, RequestError};
 pub use retry::next_attempt;
 pub use start::{Prepared, Refused, prepare};
 pub use state::{Run, State};
-pub use trace::{Trace, What};
+pub use trace::{Trace, What, line_of, reply_of, strand_of};
 
 use crate::plan::Plan;
 use crate::value::{Time, Value};

@@ -1,6 +1,6 @@
 //! Where a run stands: the steps that are suspended, and what each waits for.
 
-use super::state::{Frame, PendingKind, Stage, State};
+use super::state::{Frame, PendingKind, Role, Stage, State, Strand};
 use crate::plan::{Action, Plan};
 use crate::value::{Time, Value};
 
@@ -37,10 +37,13 @@ pub fn positions(plan: &Plan, state: &State) -> Vec<Position> {
         .values()
         .filter_map(|strand| {
             let Some(Frame::Step(frame)) = strand.frames.last() else { return None };
+            if matches!(frame.stage, Stage::Joining(_)) {
+                return None; // its branches say where they are
+            }
             let step = plan.step(frame.step)?;
-            let dues = strand.frames.iter().filter_map(|f| match f {
+            let dues = around(state, strand).into_iter().flat_map(|strand| &strand.frames).filter_map(|f| match f {
                 Frame::Step(f) => f.timeout,
-                Frame::List { .. } => None,
+                Frame::List(_) => None,
             });
             let awaited = match frame.stage {
                 Stage::Awaiting(number) => Some(number),
@@ -48,11 +51,15 @@ pub fn positions(plan: &Plan, state: &State) -> Vec<Position> {
             };
             let due = |number: u64| match state.pending.get(&number)?.kind {
                 PendingKind::Timer { due } | PendingKind::Timeout { due } => Some(Time(due)),
-                PendingKind::Call => None,
+                PendingKind::Call | PendingKind::Condition { .. } => None,
             };
             let waits_for = match &step.action {
                 Action::Http(http) => format!("the answer of service {} to {}", http.service, http.method),
+                Action::Activity(activity) => format!("the activity {} on queue {}", activity.name, activity.queue),
                 Action::Wait(_) => "the time".to_owned(),
+                Action::Until(condition) => format!("`{}`", condition.source()),
+                Action::Receive { signal, .. } => format!("the signal {signal}"),
+                Action::Send { signal, .. } => format!("another run to take the signal {signal}"),
                 _ => "what is inside".to_owned(),
             };
             Some(Position {
@@ -65,4 +72,15 @@ pub fn positions(plan: &Plan, state: &State) -> Vec<Position> {
             })
         })
         .collect()
+}
+
+/// The strand and those that it is a branch of.
+fn around<'a>(state: &'a State, strand: &'a Strand) -> Vec<&'a Strand> {
+    let mut found = vec![strand];
+    while let Some(Role::Branch { parent, .. }) = found.last().map(|strand| &strand.role)
+        && let Some(strand) = state.strands.get(parent)
+    {
+        found.push(strand);
+    }
+    found
 }

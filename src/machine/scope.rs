@@ -2,21 +2,52 @@
 
 use sha2::{Digest, Sha256};
 
-use super::state::State;
+use super::state::{Frame, Role, State};
 use crate::expression::{OPERATIONS, Scope, World};
 use crate::plan::Plan;
 use crate::value::{Time, Value};
 
-/// The names of a run: `input`, `run`, and what it remembers.
-pub(super) struct Names<'a>(pub &'a State);
+/// The names that a place in a run sees: `input`, `run`, what its strand and those around it have, and what the run
+/// remembers.
+pub(super) struct Names<'a> {
+    pub state: &'a State,
+    /// `None`: a place beside all strands, such as a query.
+    pub strand: Option<u64>,
+    /// Of this place alone, such as the payload of a message.
+    pub extra: &'a [(&'a str, Value)],
+}
 
 impl Scope for Names<'_> {
     fn get(&self, name: &str) -> Option<Value> {
         match name {
-            "input" => Some(self.0.input.clone()),
-            "run" => Some(run_value(self.0)),
-            other => self.0.names.get(other).cloned(),
+            "input" => return Some(self.state.input.clone()),
+            "run" => return Some(self.extra_of("run").unwrap_or_else(|| run_value(self.state))),
+            _ => {}
         }
+        if let Some(value) = self.extra_of(name) {
+            return Some(value);
+        }
+        let mut at = self.strand;
+        while let Some(strand) = at.and_then(|id| self.state.strands.get(&id)) {
+            for frame in strand.frames.iter().rev() {
+                if let Frame::List(list) = frame
+                    && let Some(value) = list.names.get(name)
+                {
+                    return Some(value.clone());
+                }
+            }
+            at = match strand.role {
+                Role::Branch { parent, .. } => Some(parent),
+                _ => None,
+            };
+        }
+        self.state.names.get(name).cloned()
+    }
+}
+
+impl Names<'_> {
+    fn extra_of(&self, name: &str) -> Option<Value> {
+        self.extra.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone())
     }
 }
 
@@ -26,7 +57,7 @@ pub(super) struct FirstNames<'a>(pub &'a State);
 impl Scope for FirstNames<'_> {
     fn get(&self, name: &str) -> Option<Value> {
         match name {
-            "input" | "run" => Names(self.0).get(name),
+            "input" | "run" => Names { state: self.0, strand: None, extra: &[] }.get(name),
             _ => None,
         }
     }
@@ -40,7 +71,7 @@ impl Scope for InputOnly<'_> {
     }
 }
 
-fn run_value(state: &State) -> Value {
+pub(super) fn run_value(state: &State) -> Value {
     Value::map([
         ("id", Value::text(state.run.id.as_str())),
         ("key", Value::text(state.run.key.as_str())),
@@ -50,9 +81,15 @@ fn run_value(state: &State) -> Value {
     ])
 }
 
-/// Evaluates with the run's clock, its own `uuid()` and the budget of one evaluation, taken from what is left of the
-/// event's. `f` gets the scope and the world.
-pub(super) fn with_world<T>(state: &mut State, left: &mut u64, f: impl FnOnce(&dyn Scope, &mut World<'_>) -> T) -> T {
+/// Evaluates in a strand with the run's clock, its own `uuid()` and the budget of one evaluation, taken from what is
+/// left of the event's. `f` gets the scope and the world.
+pub(super) fn with_world<T>(
+    state: &mut State,
+    strand: Option<u64>,
+    extra: &[(&str, Value)],
+    left: &mut u64,
+    f: impl FnOnce(&dyn Scope, &mut World<'_>) -> T,
+) -> T {
     let (uid, first) = (state.run.uid.clone(), state.uuids);
     let mut made = 0;
     let mut uuid = || {
@@ -62,7 +99,7 @@ pub(super) fn with_world<T>(state: &mut State, left: &mut u64, f: impl FnOnce(&d
     let given = OPERATIONS.min(*left);
     let mut operations = given;
     let mut world = World { now: Time(state.clock), uuid: &mut uuid, operations: &mut operations };
-    let result = f(&Names(state), &mut world);
+    let result = f(&Names { state, strand, extra }, &mut world);
     *left -= given - operations.min(given);
     state.uuids += made;
     result
@@ -85,4 +122,16 @@ pub(super) fn evaluate_key(plan: &Plan, input: &Value) -> Result<Value, String> 
     let mut operations = OPERATIONS;
     let mut world = World { now: Time(0), uuid: &mut no_uuid, operations: &mut operations };
     plan.key().evaluate(&InputOnly(input), &mut world).map_err(|failure| failure.message)
+}
+
+/// Evaluates beside a run, which stays as it is: no `uuid()` of the run's is used up.
+pub(super) fn frozen<T>(
+    state: &State,
+    extra: &[(&str, Value)],
+    f: impl FnOnce(&dyn Scope, &mut World<'_>) -> Result<T, crate::expression::Failure>,
+) -> Result<T, crate::expression::Failure> {
+    let mut uuid = || derived_uuid(&state.run.uid, state.uuids + 1);
+    let mut operations = OPERATIONS;
+    let mut world = World { now: Time(state.clock), uuid: &mut uuid, operations: &mut operations };
+    f(&Names { state, strand: None, extra }, &mut world)
 }

@@ -1,13 +1,15 @@
 //! The state of a run: one serialisable type with a format number in it, complete at every quiescent moment.
 //!
-//! What later constructs add has its place already (docs/decisions/0005-machine.md): branches, items and handlers are
-//! further strands; an inbox, ids of messages and undo logs are further fields with defaults.
+//! What later constructs add has its place already (docs/decisions/0005-machine.md): undo logs are further fields with
+//! defaults, a fresh history carries the state as it is.
 
 use std::collections::{BTreeMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
-use super::event::End;
+use super::error::RunError;
+use super::event::{End, UpdateOutcome};
+use super::turn::Exit;
 use crate::plan::{ListId, StepId};
 use crate::value::{Time, Value};
 
@@ -43,28 +45,92 @@ pub struct State {
     /// Commands whose answer is awaited, by number.
     pub(super) pending: BTreeMap<u64, Pending>,
     pub(super) next_number: u64,
+    pub(super) next_strand: u64,
     /// How many `uuid()` were made (R31).
     pub(super) uuids: u64,
+    /// Messages that no wait has taken, in order of arrival (R9).
+    #[serde(default)]
+    pub(super) inbox: VecDeque<Message>,
+    /// How many messages of a name arrived: their numbers, and those of their handlers (R37).
+    #[serde(default)]
+    pub(super) arrived: BTreeMap<String, u64>,
+    /// The last ids of signals (R14).
+    #[serde(default)]
+    pub(super) signal_ids: VecDeque<String>,
+    /// The last ids of updates with their outcome (R14).
+    #[serde(default)]
+    pub(super) update_ids: VecDeque<(String, UpdateOutcome)>,
     pub(super) cancel: Option<String>,
+    /// The error of a signal's handler, which fails the run once the main line has ended (R11).
+    #[serde(default)]
+    pub(super) failing: Option<RunError>,
+    /// How the main line ended, while handlers that were begun before go on (R12).
+    #[serde(default)]
+    pub(super) main_exit: Option<Exit>,
     pub(super) end: Option<End>,
 }
 
-/// A line of execution: the main line now; branches, items and handlers later. Cooperative (R3).
+/// A message in the inbox.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Message {
+    pub name: String,
+    /// The how-many-th of its name, from 0.
+    pub number: u64,
+    pub payload: Value,
+}
+
+/// A line of execution: the main line, a branch or an item, a handler. Cooperative (R3).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Strand {
     pub id: u64,
+    pub role: Role,
     pub frames: Vec<Frame>,
-    /// Frames from this index upward are being unwound by a cancel.
+    /// All of it is being unwound by a cancel.
     #[serde(default)]
-    pub cancelling: Option<usize>,
+    pub cancelled: bool,
+}
+
+/// What a strand is for, and so who hears of its end.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Role {
+    Main,
+    /// A branch or item of the step that the parent strand is suspended in.
+    Branch {
+        parent: u64,
+        index: usize,
+    },
+    Signal {
+        name: String,
+        number: u64,
+    },
+    Update {
+        name: String,
+        id: Option<String>,
+        /// The host's number of the update.
+        answer: u64,
+    },
 }
 
 /// A level of nesting. A strand's frames alternate: a list, the step of it that runs, the list inside that step, ….
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Frame {
-    List { list: ListId, next: usize, value: Value },
+    List(ListFrame),
     Step(StepFrame),
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct ListFrame {
+    pub list: ListId,
+    pub next: usize,
+    /// The result of the last step.
+    pub value: Value,
+    /// What the paths of its steps begin with; empty at the top.
+    pub path: String,
+    /// Names of this activation: what a branch owns, an item and its index, an error, a payload (R26).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub names: BTreeMap<String, Value>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -82,16 +148,47 @@ pub(super) struct StepFrame {
 }
 
 /// Where a step stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Stage {
     Entered,
-    /// Suspended until the command of this number is answered.
+    /// Suspended until the command, condition or message of this number has come.
     Awaiting(u64),
     /// A list inside it runs.
     Inside,
     /// Its `on-timeout` list runs.
     OnTimeout,
+    /// The round of a `while` with this number runs.
+    Round(u64),
+    /// An item of a `for` runs in the step's own strand.
+    Item(Box<Progress>),
+    /// Branches or items run as strands of their own.
+    Joining(Box<Join>),
+    /// A `catch` runs.
+    Caught,
+    /// A `finally` runs, which no cancel from outside reaches; then this exit goes outward (R25).
+    Finally(Box<Exit>),
+}
+
+/// The items of a `for`.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub(super) struct Progress {
+    pub items: Vec<Value>,
+    /// The next item to begin.
+    pub next: usize,
+    /// Of the items or branches that are finished, by their index.
+    pub results: BTreeMap<usize, Value>,
+}
+
+/// Strands that run inside a step.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub(super) struct Join {
+    /// Strands that have not ended, by index of their branch or item.
+    pub open: BTreeMap<usize, u64>,
+    /// Of a `parallel`, by branch.
+    pub progress: Progress,
+    /// What the step ends with once all strands have ended, and the branch that decided it; `None`: a cancel did.
+    pub decided: Option<(Option<usize>, Exit)>,
 }
 
 /// Who waits for the answer to a command.
@@ -115,6 +212,34 @@ pub(super) enum PendingKind {
     Timeout {
         due: i64,
     },
+    /// A `wait` until a condition or for a message. `stale`: a name it reads was assigned since it was looked at (R4).
+    Condition {
+        stale: bool,
+    },
+}
+
+impl Frame {
+    pub fn list(list: ListId, path: String, names: BTreeMap<String, Value>) -> Frame {
+        Frame::List(ListFrame { list, next: 0, value: Value::Null, path, names })
+    }
+}
+
+impl Strand {
+    /// Whether a cancel unwinds the frame at an index: the strand's own, or that of a timeout at or below it, with no
+    /// `finally` between.
+    pub fn unwinding(&self, index: usize) -> bool {
+        let below = self.frames.iter().enumerate().take(index.saturating_add(1)).rev();
+        for (at, frame) in below {
+            let Frame::Step(step) = frame else { continue };
+            if at < index && matches!(step.stage, Stage::Finally(_)) {
+                return false;
+            }
+            if step.struck {
+                return true;
+            }
+        }
+        self.cancelled
+    }
 }
 
 impl State {
@@ -131,8 +256,15 @@ impl State {
             ready: VecDeque::new(),
             pending: BTreeMap::new(),
             next_number: 1,
+            next_strand: 1,
             uuids: 0,
+            inbox: VecDeque::new(),
+            arrived: BTreeMap::new(),
+            signal_ids: VecDeque::new(),
+            update_ids: VecDeque::new(),
             cancel: None,
+            failing: None,
+            main_exit: None,
             end: None,
         }
     }

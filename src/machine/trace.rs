@@ -5,6 +5,7 @@
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+use crate::plan::{Action, ListId, Plan, Schema, Step};
 use crate::value::{Value, to_json};
 
 /// One line of a trace: JSON `{path, what, …}`.
@@ -49,7 +50,47 @@ pub enum What {
     Skipped {
         error: String,
     },
-    /// The step ended: `value`, `error`, `return`, `cancelled`.
+    /// A `catch` took an error.
+    Caught {
+        error: String,
+    },
+    /// An error beside one that had decided already (R18, R22, R25).
+    Suppressed {
+        error: String,
+    },
+    /// A message went into the inbox; `message` is its number among those of its name.
+    Received {
+        signal: String,
+        message: u64,
+    },
+    /// A `wait` took a message.
+    Took {
+        message: u64,
+    },
+    /// The `where` of a wait failed on a message, which left the inbox (R9).
+    Dead {
+        signal: String,
+        message: u64,
+    },
+    /// A message was not taken: undeclared, or its payload does not fit (R11).
+    Refused {
+        event: String,
+        reason: String,
+    },
+    /// A message whose id was seen before (R14).
+    Duplicate {
+        event: String,
+    },
+    /// An update was answered: `returned`, `refused`, `failed`.
+    Updated {
+        update: String,
+        outcome: &'static str,
+    },
+    /// Messages that nobody read, at the end (R12).
+    Unread {
+        signals: Vec<String>,
+    },
+    /// The step ended: `value`, `error`, `return`, `break`, `continue`, `cancelled`.
     Exit {
         with: &'static str,
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -72,4 +113,79 @@ pub enum What {
 /// A short digest of a value, for traces: 16 hexadecimal digits of SHA-256 over its JSON.
 pub(super) fn digest(value: &Value) -> String {
     Sha256::digest(to_json(value).as_bytes()).iter().take(8).map(|b| format!("{b:02x}")).collect()
+}
+
+/// The strand that a path belongs to: the part of it up to the innermost branch, parallel item or handler; empty for the
+/// main line. What hosts agree on is the order within a strand (R53).
+pub fn strand_of(plan: &Plan, path: &str) -> String {
+    let (_, strand) = walk(plan, path);
+    path.split('.').take(strand).collect::<Vec<_>>().join(".")
+}
+
+/// The line of the definition where the step of a path stands, where its source was there.
+pub fn line_of(plan: &Plan, path: &str) -> Option<usize> {
+    walk(plan, path).0.map(|step| step.line).filter(|line| *line > 0)
+}
+
+/// The schema that the reply to the call at a path must fit, where there is one.
+pub fn reply_of<'a>(plan: &'a Plan, path: &str) -> Option<&'a Schema> {
+    match &walk(plan, path).0?.action {
+        Action::Http(http) => http.reply.as_ref(),
+        Action::Activity(activity) => activity.reply.as_ref(),
+        _ => None,
+    }
+}
+
+/// Down a path, step by step: the step it ends at, and how many parts name its strand.
+fn walk<'a>(plan: &'a Plan, path: &str) -> (Option<&'a Step>, usize) {
+    let parts: Vec<&str> = path.split('.').collect();
+    let handler = |list: Option<ListId>| (list.into_iter().collect::<Vec<_>>(), 3, 3);
+    let (mut within, mut at, mut strand) = match parts.as_slice() {
+        ["on", name, ..] if !plan.has_step("on") => handler(plan.signals.get(*name).and_then(|signal| signal.handler)),
+        ["update", name, ..] if !plan.has_step("update") => {
+            handler(plan.updates.get(*name).and_then(|update| update.handler))
+        }
+        _ => (vec![plan.root], 0, 0),
+    };
+    let mut found = None;
+    while let Some(segment) = parts.get(at) {
+        let mut steps = within.iter().flat_map(|list| plan.list(*list)).filter_map(|id| plan.step(*id));
+        let Some(step) = steps.find(|step| step.segment == *segment) else { break };
+        found = Some(step);
+        at += 1;
+        within = step.on_timeout.into_iter().collect();
+        match &step.action {
+            Action::If { then, otherwise, .. } => within.extend([*then].into_iter().chain(*otherwise)),
+            Action::Switch(ways) => within.extend(ways.iter().map(|(_, list)| *list)),
+            Action::Do(list) => within.push(*list),
+            Action::Try { body, catches, finally } => {
+                within.extend([*body].into_iter().chain(catches.iter().map(|c| c.body)).chain(*finally));
+            }
+            Action::While { body, .. } => {
+                within.push(*body);
+                at += usize::from(is_number(parts.get(at)));
+            }
+            Action::For(each) => {
+                within.push(each.body);
+                if is_number(parts.get(at)) {
+                    at += 1;
+                    strand = if each.parallel > 1 { at } else { strand };
+                }
+            }
+            Action::Parallel { branches, .. } | Action::Race(branches) => {
+                let branch = parts.get(at).and_then(|name| branches.iter().find(|(known, _)| known == name));
+                if let Some((_, list)) = branch {
+                    within.push(*list);
+                    at += 1;
+                    strand = at;
+                }
+            }
+            _ => {}
+        }
+    }
+    (found, strand)
+}
+
+fn is_number(part: Option<&&str>) -> bool {
+    part.is_some_and(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()))
 }

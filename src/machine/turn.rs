@@ -1,45 +1,56 @@
-//! One turn: an event is applied and the strands run until each is suspended or has ended (R2, R3).
+//! One turn: an event is applied and the strands run until each is suspended or has ended (R2, R3); then the conditions
+//! that somebody waits for are looked at (R4).
 //!
 //! A strand's frames alternate lists and steps. Going on means: the list on top begins its next step; a step either
 //! ends at once, suspends, or puts a list of its own on top. When something ends, its exit is delivered downward, frame
-//! by frame, until a list goes on or the strand has ended.
+//! by frame, until a list goes on or the strand has ended. A strand that has ended is told to the step that it is a
+//! branch of.
 
-use super::Output;
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
 use super::error::RunError;
-use super::event::{CallOutcome, Command, End, Event};
+use super::event::{CallOutcome, Command, Event};
 use super::scope::{self, FirstNames};
-use super::state::{Frame, Pending, PendingKind, Stage, State, StepFrame, Strand};
+use super::state::{Frame, Pending, PendingKind, Role, Stage, State, StepFrame, Strand};
 use super::steps::{self, Next};
 use super::trace::{Trace, What, digest};
+use super::{Output, messages};
 use crate::expression::{Expression, Failure, OPERATIONS, Scope, World};
-use crate::plan::{ListId, Plan, Step, StepId};
+use crate::plan::{Action, ListId, Plan, Step, StepId};
 use crate::syntax::Written;
 use crate::value::{Duration, Time, Value};
 
 /// Steps of one event, and operations of all its expressions together (R5): a task of the server lasts ten seconds.
 const STEPS: u32 = 100_000;
 const EVENT_OPERATIONS: u64 = 2_000_000;
-const MAIN: u64 = 0;
+pub(super) const MAIN: u64 = 0;
 
 /// How a step, a list or a strand ended (R17).
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", tag = "exit", content = "with")]
 pub(super) enum Exit {
     Value(Value),
     Error(RunError),
     Return(Value),
+    Break,
+    Continue,
     Cancelled,
 }
 
 pub(super) struct Turn<'a> {
     pub plan: &'a Plan,
     pub state: &'a mut State,
-    out: Output,
+    pub(super) out: Output,
     steps_left: u32,
     operations_left: u64,
+    /// The budget was filled up once, for what is shielded (R5).
+    refilled: bool,
 }
 
 /// What became of a delivered exit.
-enum Flow {
+pub(super) enum Flow {
     /// A list goes on.
     Go,
     Suspended,
@@ -49,35 +60,38 @@ enum Flow {
 impl<'a> Turn<'a> {
     pub fn new(plan: &'a Plan, state: &'a mut State, now: Time) -> Turn<'a> {
         state.clock = state.clock.max(now.millis());
-        Turn { plan, state, out: Output::default(), steps_left: STEPS, operations_left: EVENT_OPERATIONS }
+        let out = Output::default();
+        Turn { plan, state, out, steps_left: STEPS, operations_left: EVENT_OPERATIONS, refilled: false }
     }
 
     pub fn apply(mut self, event: Event) -> Output {
         if self.state.end.is_some() {
-            self.stray(&event);
+            self.after_the_end(event);
             return self.out;
         }
         match event {
             Event::Started => self.start(),
-            Event::Signal { .. } => self.stray(&event),
+            Event::Signal { name, payload, id } => messages::signal(&mut self, &name, payload, id),
+            Event::Update { number, name, payload, id } => messages::update(&mut self, number, &name, payload, id),
             Event::Answered { call, outcome } => self.answered(call, outcome),
             Event::Fired { timer } => self.fired(timer),
             Event::Cancel { reason } => self.cancel(reason),
         }
-        while let Some(id) = self.state.ready.pop_front() {
-            if let Some(mut strand) = self.state.strands.remove(&id) {
-                let flow = self.run(&mut strand);
-                self.settle(strand, flow);
+        loop {
+            while let Some(id) = self.state.ready.pop_front() {
+                self.run(id);
+            }
+            if self.state.end.is_some() || !self.look() {
+                return self.out;
             }
         }
-        self.out
     }
 
     // ---- events
 
     fn start(&mut self) {
         if !self.state.strands.is_empty() {
-            self.stray(&Event::Started);
+            self.stray("started".to_owned());
             return;
         }
         self.state.started = self.state.clock;
@@ -96,235 +110,362 @@ impl<'a> Turn<'a> {
             }
         }
         for (name, value) in values {
-            self.assign("", &name, value);
+            self.assign(MAIN, "", &name, value);
         }
-        let frames = vec![Frame::List { list: plan.root, next: 0, value: Value::Null }];
-        self.state.strands.insert(MAIN, Strand { id: MAIN, frames, cancelling: None });
-        self.state.ready.push_back(MAIN);
+        let frames = vec![Frame::list(plan.root, String::new(), BTreeMap::new())];
+        self.state.strands.insert(MAIN, Strand { id: MAIN, role: Role::Main, frames, cancelled: false });
+        self.make_ready(MAIN);
     }
 
     fn answered(&mut self, call: u64, outcome: CallOutcome) {
-        self.wake(call, PendingName::Call, |turn, frame, step| steps::answered(turn, frame, step, outcome));
+        let fits = |kind| matches!(kind, PendingKind::Call);
+        if self.pending(call, fits).is_none() {
+            return self.stray(format!("answer {call}"));
+        }
+        self.wake(call, |turn, frame, step| steps::answered(turn, frame, step, outcome));
     }
 
     fn fired(&mut self, timer: u64) {
-        let Some(pending) = self.state.pending.get(&timer).cloned() else {
-            return self.trace("", What::Stray { event: format!("timer {timer}") });
-        };
-        let (due, timeout) = match pending.kind {
-            PendingKind::Timer { due } => (due, false),
-            PendingKind::Timeout { due } => (due, true),
-            PendingKind::Call => return self.trace("", What::Stray { event: format!("timer {timer}") }),
-        };
-        // A fired timer is authoritative: the clock is at least its due time (R32).
-        self.state.clock = self.state.clock.max(due);
-        if !timeout {
-            return self.wake(timer, PendingName::Timer, |turn, frame, _| {
+        let fits = |kind| matches!(kind, PendingKind::Timer { .. } | PendingKind::Timeout { .. });
+        let Some(pending) = self.pending(timer, fits) else { return self.stray(format!("timer {timer}")) };
+        if let PendingKind::Timer { due } | PendingKind::Timeout { due } = pending.kind {
+            // A fired timer is authoritative: the clock is at least its due time (R32).
+            self.state.clock = self.state.clock.max(due);
+        }
+        if let PendingKind::Timer { .. } = pending.kind {
+            return self.wake(timer, |turn, frame, _| {
                 turn.trace(&frame.path, What::Fired);
                 Next::Done(Exit::Value(Value::Null))
             });
         }
         self.state.pending.remove(&timer);
-        let Some(mut strand) = self.state.strands.remove(&pending.strand) else { return };
+        let Some(strand) = self.state.strands.get_mut(&pending.strand) else { return };
         if let Some(Frame::Step(frame)) = strand.frames.get_mut(pending.frame) {
             frame.struck = true;
             frame.timeout = None;
             let path = frame.path.clone();
             self.trace(&path, What::Fired);
         }
-        let flow = self.unwind(&mut strand, pending.frame);
-        self.go_on(strand, flow);
+        self.unwind(pending.strand);
     }
 
-    fn cancel(&mut self, reason: String) {
-        self.trace("", What::CancelRequested);
-        if self.state.cancel.is_some() {
-            return;
-        }
-        self.state.cancel = Some(reason);
-        if let Some(mut strand) = self.state.strands.remove(&MAIN) {
-            let flow = self.unwind(&mut strand, 0);
-            self.go_on(strand, flow);
+    pub(super) fn cancel(&mut self, reason: String) {
+        if self.state.cancel.is_none() {
+            self.trace("", What::CancelRequested);
+            self.state.cancel = Some(reason);
+            self.cancel_strand(MAIN);
         }
     }
 
-    fn stray(&mut self, event: &Event) {
-        let event = match event {
-            Event::Started => "started".to_owned(),
-            Event::Signal { name, .. } => format!("signal {name}"),
-            Event::Answered { call, .. } => format!("answer {call}"),
-            Event::Fired { timer } => format!("timer {timer}"),
-            Event::Cancel { .. } => "cancel".to_owned(),
-        };
+    /// What still comes in the task that ended the run (R12).
+    fn after_the_end(&mut self, event: Event) {
+        match event {
+            Event::Signal { name, .. } if self.plan.signals.contains_key(&name) => {
+                self.trace("", What::Unread { signals: vec![name] });
+            }
+            Event::Signal { name, .. } => self.stray(format!("signal {name}")),
+            Event::Update { number, name, .. } => messages::refuse(self, number, &name, messages::run_ended()),
+            Event::Started => self.stray("started".to_owned()),
+            Event::Answered { call, .. } => self.stray(format!("answer {call}")),
+            Event::Fired { timer } => self.stray(format!("timer {timer}")),
+            Event::Cancel { .. } => self.stray("cancel".to_owned()),
+        }
+    }
+
+    pub fn stray(&mut self, event: String) {
         self.trace("", What::Stray { event });
     }
 
-    /// Hands the answer to a number to the step that awaits it.
-    fn wake(&mut self, number: u64, kind: PendingName, f: impl FnOnce(&mut Self, &mut StepFrame, &'a Step) -> Next) {
-        let awaited = self.state.pending.get(&number).filter(|p| kind.fits(p.kind)).map(|p| p.strand);
-        let strand = awaited.and_then(|id| self.state.strands.remove(&id));
-        let Some(mut strand) = strand else {
-            return self.trace("", What::Stray { event: format!("answer {number}") });
+    fn pending(&self, number: u64, fits: impl Fn(PendingKind) -> bool) -> Option<Pending> {
+        self.state.pending.get(&number).filter(|pending| fits(pending.kind)).cloned()
+    }
+
+    /// The step that awaits a number goes on with what `f` makes of it.
+    fn wake(&mut self, number: u64, f: impl FnOnce(&mut Self, &mut StepFrame, &'a Step) -> Next) {
+        let Some(pending) = self.state.pending.remove(&number) else { return };
+        let Some(mut frame) = self.pop_step(pending.strand) else { return };
+        let next = match self.plan.step(frame.step) {
+            Some(step) => f(self, &mut frame, step),
+            None => Next::Done(Exit::Value(Value::Null)),
         };
-        self.state.pending.remove(&number);
-        let flow = match strand.frames.pop() {
-            Some(Frame::Step(mut frame)) => {
-                let next = match self.plan.step(frame.step) {
-                    Some(step) => f(self, &mut frame, step),
-                    None => Next::Done(Exit::Value(Value::Null)),
-                };
-                self.take(&mut strand, frame, next)
+        let flow = self.take(pending.strand, frame, next);
+        self.go_on(pending.strand, flow);
+    }
+
+    /// Looks at the waits for a condition or a message whose names were assigned, in the order they were armed, until
+    /// one is over (R4, R9). Says whether one was.
+    fn look(&mut self) -> bool {
+        loop {
+            let stale = |(_, p): &(&u64, &mut Pending)| matches!(p.kind, PendingKind::Condition { stale: true });
+            let Some((number, pending)) = self.state.pending.iter_mut().find(stale) else { return false };
+            pending.kind = PendingKind::Condition { stale: false };
+            let (number, id) = (*number, pending.strand);
+            let top = self.state.strands.get(&id).and_then(|strand| strand.frames.last());
+            let Some(Frame::Step(frame)) = top else { continue };
+            let (path, step) = (frame.path.clone(), self.plan.step(frame.step));
+            if let Some(next) = step.and_then(|step| steps::look(self, id, &path, step)) {
+                self.wake(number, |_, _, _| next);
+                return true;
             }
-            other => {
-                strand.frames.extend(other);
-                Flow::Suspended
-            }
-        };
-        self.go_on(strand, flow);
+        }
+    }
+
+    // ---- strands
+
+    /// A new strand, which runs when its turn comes (R3).
+    pub fn spawn(&mut self, role: Role, list: ListId, path: String, names: BTreeMap<String, Value>) -> u64 {
+        let id = self.state.next_strand;
+        self.state.next_strand += 1;
+        let frames = vec![Frame::list(list, path, names)];
+        self.state.strands.insert(id, Strand { id, role, frames, cancelled: false });
+        self.make_ready(id);
+        id
+    }
+
+    fn make_ready(&mut self, id: u64) {
+        if !self.state.ready.contains(&id) {
+            self.state.ready.push_back(id);
+        }
     }
 
     /// After an event touched a strand: it is put in the queue, so that all strands run in one order.
-    fn go_on(&mut self, strand: Strand, flow: Flow) {
-        if let Flow::Go = flow {
-            self.state.ready.push_back(strand.id);
+    pub(super) fn go_on(&mut self, id: u64, flow: Flow) {
+        match flow {
+            Flow::Go => self.make_ready(id),
+            Flow::Suspended => {}
+            Flow::Ended(exit) => self.ended(id, exit),
         }
-        self.settle(strand, flow);
     }
 
-    fn settle(&mut self, strand: Strand, flow: Flow) {
-        match flow {
-            Flow::Ended(exit) => self.finish(exit),
-            Flow::Go | Flow::Suspended => {
-                self.state.strands.insert(strand.id, strand);
+    pub(super) fn pop_step(&mut self, id: u64) -> Option<StepFrame> {
+        let frames = &mut self.state.strands.get_mut(&id)?.frames;
+        match frames.pop() {
+            Some(Frame::Step(frame)) => Some(frame),
+            other => {
+                frames.extend(other);
+                None
             }
         }
     }
 
-    // ---- running a strand
+    pub(super) fn push(&mut self, id: u64, frame: Frame) {
+        if let Some(strand) = self.state.strands.get_mut(&id) {
+            strand.frames.push(frame);
+        }
+    }
 
-    fn run(&mut self, strand: &mut Strand) -> Flow {
+    fn run(&mut self, id: u64) {
         loop {
-            let index = strand.frames.len().saturating_sub(1);
-            let cancelled = strand.cancelling.is_some_and(|from| index >= from);
-            let flow = match strand.frames.last_mut() {
-                None => return Flow::Ended(Exit::Value(Value::Null)),
-                Some(Frame::Step(_)) => return Flow::Suspended,
-                Some(Frame::List { list, next, value }) => {
-                    let (list, at) = (*list, *next);
-                    let step = self.plan.list(list).get(at).copied().filter(|_| !cancelled);
-                    match step {
-                        Some(step) => {
-                            *next += 1;
-                            self.begin(strand, step)
-                        }
-                        None => {
-                            let exit = if cancelled { Exit::Cancelled } else { Exit::Value(std::mem::take(value)) };
-                            strand.frames.pop();
-                            self.deliver(strand, exit)
-                        }
-                    }
+            let Some(strand) = self.state.strands.get_mut(&id) else { return };
+            let unwinding = strand.unwinding(strand.frames.len().saturating_sub(1));
+            let next = match strand.frames.last_mut() {
+                None => None,
+                Some(Frame::Step(_)) => return,
+                Some(Frame::List(list)) => {
+                    let step = self.plan.list(list.list).get(list.next).copied().filter(|_| !unwinding);
+                    list.next += 1;
+                    step.ok_or_else(|| std::mem::take(&mut list.value)).into()
+                }
+            };
+            let flow = match next {
+                Some(Ok(step)) => self.begin(id, step),
+                None => Flow::Ended(Exit::Value(Value::Null)),
+                Some(Err(_)) if unwinding => self.list_ended(id, Exit::Cancelled),
+                Some(Err(value)) => {
+                    let exit = self.value_of_list(id, value);
+                    self.list_ended(id, exit)
                 }
             };
             match flow {
                 Flow::Go => {}
-                other => return other,
+                Flow::Suspended => return,
+                Flow::Ended(exit) => return self.ended(id, exit),
             }
         }
     }
 
-    fn begin(&mut self, strand: &mut Strand, id: StepId) -> Flow {
-        let Some(step) = self.plan.step(id) else { return Flow::Go };
-        let path = path_below(strand, &step.segment);
-        let Some(left) = self.steps_left.checked_sub(1) else {
-            let message = format!("more than {STEPS} steps ran without a wait");
-            return self.deliver(strand, Exit::Error(RunError::new("limit.steps", message, &path)));
+    fn list_ended(&mut self, id: u64, exit: Exit) -> Flow {
+        if let Some(strand) = self.state.strands.get_mut(&id) {
+            strand.frames.pop();
+        }
+        self.deliver(id, exit)
+    }
+
+    /// What a list that came to its end is worth, computed while its names are there: the `collect` of an item, the
+    /// `returns` of an update; else the result of its last step.
+    fn value_of_list(&mut self, id: u64, value: Value) -> Exit {
+        let Some(strand) = self.state.strands.get(&id) else { return Exit::Value(value) };
+        let (role, frames) = (strand.role.clone(), strand.frames.as_slice());
+        let step_of = |frame: Option<&Frame>| match frame {
+            Some(Frame::Step(frame)) => self.plan.step(frame.step),
+            _ => None,
         };
-        self.steps_left = left;
-        let mut frame = StepFrame { step: id, path, stage: Stage::Entered, timeout: None, struck: false };
+        let around = match (frames, &role) {
+            ([.., Frame::Step(frame), Frame::List(_)], _) if matches!(frame.stage, Stage::Item(_)) => {
+                self.plan.step(frame.step)
+            }
+            ([_], Role::Branch { parent, .. }) => {
+                step_of(self.state.strands.get(parent).and_then(|parent| parent.frames.last()))
+            }
+            ([_], Role::Update { name, .. }) => {
+                let returns = self.plan.updates.get(name).and_then(|update| update.returns.as_ref());
+                let path = self.path_below(id, "returns");
+                return returns
+                    .map_or(Exit::Value(Value::Null), |r| self.evaluate(id, &path, r).map_or_else(|e| e, Exit::Value));
+            }
+            _ => None,
+        };
+        match around.map(|step| &step.action) {
+            Some(Action::For(each)) => match &each.collect {
+                Some(collect) => {
+                    let path = self.path_below(id, "collect");
+                    self.evaluate(id, &path, collect).map_or_else(|exit| exit, Exit::Value)
+                }
+                None => Exit::Value(value),
+            },
+            _ => Exit::Value(value),
+        }
+    }
+
+    /// The path of a step about to begin in the list on top (R37).
+    fn path_below(&self, id: u64, segment: &str) -> String {
+        match self.state.strands.get(&id).and_then(|strand| strand.frames.last()) {
+            Some(Frame::List(list)) if !list.path.is_empty() => format!("{}.{segment}", list.path),
+            _ => segment.to_owned(),
+        }
+    }
+
+    /// Takes one step, or round of a loop, from the budget of the event. Errors: the exit where it is used up.
+    pub fn spend(&mut self, path: &str) -> Result<(), Exit> {
+        match self.steps_left.checked_sub(1) {
+            Some(left) => {
+                self.steps_left = left;
+                Ok(())
+            }
+            None => {
+                let message = format!("more than {STEPS} steps ran without a wait");
+                Err(Exit::Error(RunError::new("limit.steps", message, path)))
+            }
+        }
+    }
+
+    /// Once in an event, what is shielded gets a fresh budget (R5).
+    pub fn refill(&mut self) {
+        if !self.refilled && (self.steps_left == 0 || self.operations_left == 0) {
+            self.refilled = true;
+            self.steps_left = STEPS;
+            self.operations_left = EVENT_OPERATIONS;
+        }
+    }
+
+    fn begin(&mut self, id: u64, step: StepId) -> Flow {
+        let Some((step_id, step)) = self.plan.step(step).map(|found| (step, found)) else { return Flow::Go };
+        let path = self.path_below(id, &step.segment);
+        if let Err(exit) = self.spend(&path) {
+            return self.deliver(id, exit);
+        }
+        let mut frame = StepFrame { step: step_id, path, stage: Stage::Entered, timeout: None, struck: false };
         if let Some(when) = &step.when {
-            match self.test(&frame.path, when) {
+            match self.test(id, &frame.path, when) {
                 Ok(true) => {}
-                Ok(false) => return self.deliver(strand, Exit::Value(Value::Null)),
-                Err(exit) => return self.take(strand, frame, Next::Done(exit)),
+                Ok(false) => return self.deliver(id, Exit::Value(Value::Null)),
+                Err(exit) => return self.take(id, frame, Next::Done(exit)),
             }
         }
         self.trace(&frame.path, What::Entered);
         if let Some(timeout) = step.timeout {
             let due = Time(self.state.clock).plus(timeout);
-            let at = strand.frames.len();
             let kind = PendingKind::Timeout { due: due.millis() };
-            frame.timeout = Some(self.timer(strand.id, at, kind, due, &frame.path));
+            frame.timeout = Some(self.timer(id, kind, due, &frame.path));
         }
-        let at = At { strand: strand.id, frame: strand.frames.len() };
-        let next = steps::enter(self, &mut frame, step, at);
-        self.take(strand, frame, next)
+        let next = steps::enter(self, id, &mut frame, step);
+        self.take(id, frame, next)
     }
 
     /// Carries out what a step answered. `frame` is not on the strand.
-    fn take(&mut self, strand: &mut Strand, mut frame: StepFrame, next: Next) -> Flow {
+    pub(super) fn take(&mut self, id: u64, mut frame: StepFrame, next: Next) -> Flow {
         match next {
             Next::Suspend(number) => {
                 frame.stage = Stage::Awaiting(number);
-                strand.frames.push(Frame::Step(frame));
+                self.push(id, Frame::Step(frame));
                 Flow::Suspended
             }
-            Next::Inside(list) => {
-                frame.stage = Stage::Inside;
-                strand.frames.push(Frame::Step(frame));
-                push_list(strand, list);
+            Next::Join(join) => {
+                frame.stage = Stage::Joining(join);
+                self.push(id, Frame::Step(frame));
+                Flow::Suspended
+            }
+            Next::Inside(inner) => {
+                let path = inner.path.unwrap_or_else(|| frame.path.clone());
+                frame.stage = inner.stage;
+                self.push(id, Frame::Step(frame));
+                self.push(id, Frame::list(inner.list, path, inner.names));
                 Flow::Go
             }
-            Next::Done(exit) => {
-                strand.frames.push(Frame::Step(frame));
-                self.deliver(strand, exit)
-            }
+            Next::Done(exit) => match self.leave(id, &mut frame, exit) {
+                Left::Exit(exit) => self.deliver(id, exit),
+                Left::List(list) => self.instead(id, frame, list),
+            },
         }
     }
 
     /// Hands an exit to the frame on top, and on downward until a list goes on.
-    fn deliver(&mut self, strand: &mut Strand, mut exit: Exit) -> Flow {
+    fn deliver(&mut self, id: u64, mut exit: Exit) -> Flow {
         loop {
+            let Some(strand) = self.state.strands.get_mut(&id) else { return Flow::Suspended };
             match strand.frames.pop() {
                 None => return Flow::Ended(exit),
-                Some(Frame::List { list, next, .. }) => {
+                Some(Frame::List(mut list)) => {
                     if let Exit::Value(value) = exit {
-                        strand.frames.push(Frame::List { list, next, value });
+                        list.value = value;
+                        strand.frames.push(Frame::List(list));
                         return Flow::Go;
                     }
                 }
-                Some(Frame::Step(mut frame)) => match self.leave(strand, &mut frame, exit) {
-                    Left::Exit(left) => exit = left,
-                    Left::List(list) => {
-                        frame.stage = Stage::OnTimeout;
-                        strand.frames.push(Frame::Step(frame));
-                        push_list(strand, list);
-                        return Flow::Go;
+                Some(Frame::Step(mut frame)) => {
+                    let next = match (&frame.stage, self.plan.step(frame.step)) {
+                        (Stage::OnTimeout, _) | (_, None) => Next::Done(exit),
+                        (_, Some(step)) => steps::inside(self, id, &mut frame, step, exit),
+                    };
+                    let Next::Done(done) = next else { return self.take(id, frame, next) };
+                    match self.leave(id, &mut frame, done) {
+                        Left::Exit(left) => exit = left,
+                        Left::List(list) => return self.instead(id, frame, list),
                     }
-                },
+                }
             }
         }
     }
 
+    /// The `on-timeout` list runs in the place of the step.
+    fn instead(&mut self, id: u64, mut frame: StepFrame, list: ListId) -> Flow {
+        let path = frame.path.clone();
+        frame.stage = Stage::OnTimeout;
+        self.push(id, Frame::Step(frame));
+        self.push(id, Frame::list(list, path, BTreeMap::new()));
+        Flow::Go
+    }
+
     /// A step ends: its timeout is withdrawn, `on-timeout`, `on-error` and `save` have their say. `frame` is not on the
     /// strand any more.
-    fn leave(&mut self, strand: &mut Strand, frame: &mut StepFrame, mut exit: Exit) -> Left {
+    fn leave(&mut self, id: u64, frame: &mut StepFrame, mut exit: Exit) -> Left {
         if let Some(timer) = frame.timeout.take() {
             self.withdraw(timer);
         }
         let Some(step) = self.plan.step(frame.step) else { return Left::Exit(exit) };
-        let index = strand.frames.len();
-        if frame.struck && exit == Exit::Cancelled {
-            // The cancel came from this step's own timeout and appears here as an error (R19), unless a wider cancel
-            // is under way.
-            if strand.cancelling == Some(index) {
-                strand.cancelling = None;
-                let limit = step.timeout.unwrap_or(Duration::ZERO);
-                let message = format!("it took longer than {limit}");
-                exit = Exit::Error(RunError::new("timeout", message, &frame.path));
-                if let Some(list) = step.on_timeout {
-                    frame.struck = false;
-                    return Left::List(list);
-                }
+        // A cancel that came from this step's own timeout appears here as an error (R19), unless a wider one is under
+        // way.
+        let wider = self.state.strands.get(&id).is_none_or(|strand| match strand.frames.len().checked_sub(1) {
+            Some(below) => strand.unwinding(below),
+            None => strand.cancelled,
+        });
+        if frame.struck && exit == Exit::Cancelled && !wider {
+            let limit = step.timeout.unwrap_or(Duration::ZERO);
+            let message = format!("it took longer than {limit}");
+            exit = Exit::Error(RunError::new("timeout", message, &frame.path));
+            if let Some(list) = step.on_timeout {
+                frame.struck = false;
+                return Left::List(list);
             }
         }
         if let (Exit::Error(error), true) = (&exit, step.skip_errors)
@@ -338,53 +479,15 @@ impl<'a> Turn<'a> {
             Exit::Value(_) => ("value", None),
             Exit::Error(error) => ("error", Some(error.kind.clone())),
             Exit::Return(_) => ("return", None),
+            Exit::Break => ("break", None),
+            Exit::Continue => ("continue", None),
             Exit::Cancelled => ("cancelled", None),
         };
         if let (Exit::Value(value), Some(name), true) = (&exit, &step.save, frame.stage != Stage::OnTimeout) {
-            self.assign(&frame.path, name, value.clone());
+            self.assign(id, &frame.path, name, value.clone());
         }
         self.trace(&frame.path, What::Exit { with, error });
         Left::Exit(exit)
-    }
-
-    /// Cancels what runs in a strand at and above a frame. The strand is suspended, so its top frame is a step.
-    fn unwind(&mut self, strand: &mut Strand, from: usize) -> Flow {
-        strand.cancelling = Some(strand.cancelling.map_or(from, |wider| wider.min(from)));
-        match strand.frames.pop() {
-            Some(Frame::Step(frame)) => {
-                if let Stage::Awaiting(number) = frame.stage {
-                    self.withdraw(number);
-                }
-                self.take(strand, frame, Next::Done(Exit::Cancelled))
-            }
-            other => {
-                strand.frames.extend(other);
-                Flow::Go
-            }
-        }
-    }
-
-    /// The main line has ended, and with it the run.
-    fn finish(&mut self, exit: Exit) {
-        let end = match exit {
-            Exit::Return(value) => End::Completed(value),
-            Exit::Value(_) => match steps::check_result(self.plan, &Value::Null, "") {
-                Ok(()) => End::Completed(Value::Null),
-                Err(error) => End::Failed(error),
-            },
-            Exit::Error(error) => End::Failed(error),
-            Exit::Cancelled => End::Cancelled { reason: self.state.cancel.clone().unwrap_or_default() },
-        };
-        let (status, error) = match &end {
-            End::Completed(_) => ("completed", None),
-            End::Failed(error) => ("failed", Some(error.kind.clone())),
-            End::Cancelled { .. } => ("cancelled", None),
-        };
-        self.trace("", What::End { status, error });
-        self.state.strands.clear();
-        self.state.ready.clear();
-        self.state.end = Some(end.clone());
-        self.out.commands.push(Command::End(end));
     }
 
     // ---- what steps use
@@ -393,10 +496,12 @@ impl<'a> Turn<'a> {
     /// expressions of one event may cost (R5).
     pub fn compute<T>(
         &mut self,
+        id: u64,
         path: &str,
+        extra: &[(&str, Value)],
         f: impl FnOnce(&dyn Scope, &mut World<'_>) -> Result<T, Failure>,
     ) -> Result<T, Exit> {
-        let result = scope::with_world(self.state, &mut self.operations_left, f);
+        let result = scope::with_world(self.state, Some(id), extra, &mut self.operations_left, f);
         result.map_err(|failure| {
             Exit::Error(match self.operations_left {
                 0 => {
@@ -408,36 +513,62 @@ impl<'a> Turn<'a> {
         })
     }
 
-    pub fn evaluate(&mut self, path: &str, written: &Written) -> Result<Value, Exit> {
-        self.compute(path, |scope, world| written.evaluate(scope, world))
+    pub fn evaluate(&mut self, id: u64, path: &str, written: &Written) -> Result<Value, Exit> {
+        self.compute(id, path, &[], |scope, world| written.evaluate(scope, world))
     }
 
-    pub fn test(&mut self, path: &str, condition: &Expression) -> Result<bool, Exit> {
-        self.compute(path, |scope, world| condition.test(scope, world))
+    pub fn test(&mut self, id: u64, path: &str, condition: &Expression) -> Result<bool, Exit> {
+        self.compute(id, path, &[], |scope, world| condition.test(scope, world))
     }
 
     pub fn trace(&mut self, path: &str, what: What) {
         self.out.trace.push(Trace { path: path.to_owned(), what });
     }
 
-    pub fn assign(&mut self, path: &str, name: &str, value: Value) {
+    /// Assigns to the level that the name belongs to (R26), and marks the waits that read it.
+    pub fn assign(&mut self, id: u64, path: &str, name: &str, value: Value) {
         self.trace(path, What::Set { name: name.to_owned(), value: digest(&value) });
+        let plan = self.plan;
+        for pending in self.state.pending.values_mut() {
+            let PendingKind::Condition { stale: false } = pending.kind else { continue };
+            let top = self.state.strands.get(&pending.strand).and_then(|strand| strand.frames.last());
+            let Some(Frame::Step(frame)) = top else { continue };
+            if plan.step(frame.step).is_some_and(|step| steps::reads(step, name)) {
+                pending.kind = PendingKind::Condition { stale: true };
+            }
+        }
+        let mut at = Some(id);
+        while let Some(strand) = at.and_then(|id| self.state.strands.get_mut(&id)) {
+            for frame in strand.frames.iter_mut().rev() {
+                if let Frame::List(list) = frame
+                    && plan.owns(list.list, name)
+                {
+                    list.names.insert(name.to_owned(), value);
+                    return;
+                }
+            }
+            at = match strand.role {
+                Role::Branch { parent, .. } => Some(parent),
+                _ => None,
+            };
+        }
         self.state.names.insert(name.to_owned(), value);
     }
 
-    /// Issues a timer; the answer goes to the frame.
-    pub fn timer(&mut self, strand: u64, frame: usize, kind: PendingKind, due: Time, path: &str) -> u64 {
-        let number = self.number(Pending { strand, frame, kind });
+    /// Issues a timer; the answer goes to the frame about to stand on top of the strand.
+    pub fn timer(&mut self, id: u64, kind: PendingKind, due: Time, path: &str) -> u64 {
+        let number = self.number(id, kind);
         self.trace(path, What::Armed { after: due.millis() - self.state.clock });
         self.out.commands.push(Command::Timer { number, due, path: path.to_owned() });
         number
     }
 
-    /// Takes the next command number for a step that awaits its answer.
-    pub fn number(&mut self, pending: Pending) -> u64 {
+    /// Takes the next number for a step that awaits something: the one about to stand on top of the strand.
+    pub fn number(&mut self, id: u64, kind: PendingKind) -> u64 {
+        let frame = self.state.strands.get(&id).map_or(0, |strand| strand.frames.len());
         let number = self.state.next_number;
         self.state.next_number += 1;
-        self.state.pending.insert(number, pending);
+        self.state.pending.insert(number, Pending { strand: id, frame, kind });
         number
     }
 
@@ -445,49 +576,24 @@ impl<'a> Turn<'a> {
         self.out.commands.push(command);
     }
 
-    fn withdraw(&mut self, number: u64) {
-        if self.state.pending.remove(&number).is_some() {
-            self.out.commands.push(Command::Withdraw { number });
+    pub(super) fn withdraw(&mut self, number: u64) {
+        let Some(pending) = self.state.pending.remove(&number) else { return };
+        match pending.kind {
+            PendingKind::Condition { .. } => {}
+            PendingKind::Call => self.out.commands.push(Command::Withdraw { number }),
+            PendingKind::Timer { .. } | PendingKind::Timeout { .. } => {
+                // One that was set in this very event never was.
+                let before = self.out.commands.len();
+                self.out.commands.retain(|c| !matches!(c, Command::Timer { number: timer, .. } if *timer == number));
+                if self.out.commands.len() == before {
+                    self.out.commands.push(Command::Withdraw { number });
+                }
+            }
         }
     }
-}
-
-/// Where a step's frame will stand once it is suspended.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct At {
-    pub strand: u64,
-    pub frame: usize,
 }
 
 enum Left {
     Exit(Exit),
     List(ListId),
-}
-
-#[derive(Clone, Copy)]
-enum PendingName {
-    Call,
-    Timer,
-}
-
-impl PendingName {
-    fn fits(self, kind: PendingKind) -> bool {
-        matches!((self, kind), (PendingName::Call, PendingKind::Call) | (PendingName::Timer, PendingKind::Timer { .. }))
-    }
-}
-
-fn push_list(strand: &mut Strand, list: ListId) {
-    strand.frames.push(Frame::List { list, next: 0, value: Value::Null });
-}
-
-/// The activation path of a step about to begin (R37).
-fn path_below(strand: &Strand, segment: &str) -> String {
-    let parent = strand.frames.iter().rev().find_map(|frame| match frame {
-        Frame::Step(frame) => Some(frame.path.as_str()),
-        Frame::List { .. } => None,
-    });
-    match parent {
-        Some(parent) => format!("{parent}.{segment}"),
-        None => segment.to_owned(),
-    }
 }

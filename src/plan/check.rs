@@ -1,8 +1,11 @@
 //! What an author should hear about a definition that reads well: names, types, flow, and keys that mean nothing where
 //! they stand. Never needed to run one.
 
+mod blocks;
 mod http;
+mod messages;
 mod moment;
+mod place;
 mod plain;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,13 +23,17 @@ pub(super) const RESERVED: [&str; 5] = ["input", "run", "error", "payload", "by"
 pub(super) fn check(document: &Document, home: &Home) -> Vec<Diagnostic> {
     let mut complaints = Vec::new();
     header(document, home, &mut complaints);
-    let steps = document.header.steps("steps").unwrap_or(&[]);
-    ids(steps, &mut BTreeMap::new(), &mut complaints);
+    let all = every_step(document);
+    ids(&all, &mut complaints);
+    place::check(document, &mut complaints);
+    messages::check(document, &mut complaints);
     let known = known(document);
     let mut meant = BTreeSet::new();
     http::defaults(document, &mut complaints);
-    for step in all_steps(steps) {
+    for step in all {
         meaningless(step, &mut complaints);
+        blocks::step(step, &mut complaints);
+        activity(document, step, &mut complaints);
         empty(step, &mut complaints);
         moment::wait(step, &known, &mut complaints);
         http::step(step, &mut complaints);
@@ -47,12 +54,15 @@ pub(super) fn check(document: &Document, home: &Home) -> Vec<Diagnostic> {
     schemas(document, &mut complaints);
     types::check(document, &mut complaints);
     flow::check(document, meant, &mut complaints);
+    // A name that is lost with its handler need not be called unused.
+    let lost: Vec<Span> = complaints.iter().filter(|c| c.code == Code::LostWrite).map(|c| c.span).collect();
+    complaints.retain(|c| c.code != Code::UnusedName || !lost.contains(&c.span));
     complaints
 }
 
 /// The names that an expression of a step could read.
 fn known(document: &Document) -> BTreeSet<&str> {
-    let steps = all_steps(document.header.steps("steps").unwrap_or(&[]));
+    let steps = every_step(document);
     let assigned = steps.iter().filter_map(|step| match (step.verb.name, &step.action) {
         ("set", Field::Assignments(assignments)) => Some(assignments.iter().map(|a| a.name.as_str())),
         _ => None,
@@ -67,13 +77,16 @@ pub(super) fn all_steps(steps: &[Step]) -> Vec<&Step> {
     let mut all = Vec::new();
     for step in steps {
         all.push(step);
-        for entry in &step.fields.0 {
-            if let Field::Steps(inner) = &entry.field {
-                all.extend(all_steps(inner));
-            }
-        }
+        all.extend(step.lists().into_iter().flat_map(all_steps));
     }
     all
+}
+
+/// Every step of a document: of the main line, then of the handlers.
+pub(super) fn every_step(document: &Document) -> Vec<&Step> {
+    let header = &document.header;
+    let handlers = header.named("signals").iter().chain(header.named("updates")).filter_map(|m| m.fields.steps("do"));
+    header.steps("steps").into_iter().chain(handlers).flat_map(all_steps).collect()
 }
 
 fn header(document: &Document, home: &Home, complaints: &mut Vec<Diagnostic>) {
@@ -116,8 +129,9 @@ fn reads(expression: &Expression, name: &str) -> bool {
     expression.names().iter().any(|(read, _)| read == name)
 }
 
-fn ids<'a>(steps: &'a [Step], seen: &mut BTreeMap<&'a str, Span>, complaints: &mut Vec<Diagnostic>) {
-    for step in all_steps(steps) {
+fn ids(steps: &[&Step], complaints: &mut Vec<Diagnostic>) {
+    let mut seen: BTreeMap<&str, Span> = BTreeMap::new();
+    for step in steps {
         let Some(entry) = step.fields.entry("id") else { continue };
         let Field::Text(id) = &entry.field else { continue };
         if let Some(first) = seen.insert(id, entry.span) {
@@ -127,6 +141,12 @@ fn ids<'a>(steps: &'a [Step], seen: &mut BTreeMap<&'a str, Span>, complaints: &m
                     .help("an id names one step of the process"),
             );
             seen.insert(id, first);
+        }
+        if id.bytes().all(|b| b.is_ascii_digit()) {
+            complaints.push(
+                Diagnostic::error(Code::BadName, entry.span, format!("the id `{id}` is only a number"))
+                    .help("numbers in a path are those of items and rounds: add a word"),
+            );
         }
         if id.contains('.') || id.contains('~') {
             complaints.push(
@@ -145,18 +165,16 @@ fn meaningless(step: &Step, complaints: &mut Vec<Diagnostic>) {
             complaints.push(Diagnostic::error(Code::Meaningless, entry.key_span, message).help(help));
         }
     };
-    let instant = matches!(verb, "set" | "log" | "return" | "fail");
+    let instant = matches!(verb, "set" | "log" | "return" | "fail" | "break" | "continue");
     if instant {
         complain("timeout", format!("`{verb}` takes no time, so it cannot time out"), "remove the `timeout`");
         complain("save", format!("`{verb}` has no result to save"), "remove the `save`");
     }
-    if verb == "http" {
-        let help = "use `on-error`, or put the step into a group with a `timeout` of its own";
-        complain(
-            "on-timeout",
-            "the `timeout` of an `http` step is of one attempt and gives the error `http.timeout`".into(),
-            help,
-        );
+    if matches!(verb, "http" | "activity") {
+        let help = "use `on-error`, or put the step into a group (`do`) with a `timeout` of its own";
+        let a = if verb == "http" { "an `http`" } else { "an `activity`" };
+        let message = format!("the `timeout` of {a} step is of one attempt and gives the error `{verb}.timeout`");
+        complain("on-timeout", message, help);
     } else if step.fields.entry("timeout").is_none() {
         complain("on-timeout", "there is no `timeout` that could strike".into(), "add `timeout: 3d`");
     }
@@ -169,8 +187,10 @@ fn meaningless(step: &Step, complaints: &mut Vec<Diagnostic>) {
         let help = "it is what history, diffs and tests point at: `- id: some-name`";
         complaints.push(Diagnostic::error(Code::MissingId, entry.key_span, message).help(help));
     }
-    if let (true, Some(entry)) = (verb == "wait", step.fields.entry("save")) {
-        let message = "the result of a `wait` is always null";
+    let message = matches!(&step.action, Field::Map(fields) if fields.entry("signal").is_some());
+    let nothing = (verb == "wait" && !message) || matches!(verb, "while" | "send");
+    if let (true, Some(entry)) = (nothing, step.fields.entry("save")) {
+        let message = format!("the result of a `{verb}` is always null");
         complaints.push(Diagnostic::warning(Code::Meaningless, entry.key_span, message).help("remove the `save`"));
     }
     if let Some(retry) = step.fields.map("retry") {
@@ -198,6 +218,8 @@ fn empty(step: &Step, complaints: &mut Vec<Diagnostic>) {
     for (key, help) in [
         ("then", "write what is to be done, or turn the condition round with `!( … )`"),
         ("else", "remove it"),
+        ("do", "write what is to be done"),
+        ("finally", "remove it"),
         ("on-timeout", "the timeout is passed over in silence: say so with a `log` step"),
     ] {
         if let Some(entry) = step.fields.entry(key)
@@ -245,6 +267,31 @@ fn retry_misfit(retry: &Fields, complaints: &mut Vec<Diagnostic>) {
     }
 }
 
+/// What an `activity` step says that could not be kept.
+fn activity(document: &Document, step: &Step, complaints: &mut Vec<Diagnostic>) {
+    let ("activity", Field::Map(fields)) = (step.verb.name, &step.action) else { return };
+    let defaults = document.header.map("defaults").and_then(|defaults| defaults.map("activity"));
+    if fields.entry("queue").is_none() && defaults.is_none_or(|defaults| defaults.entry("queue").is_none()) {
+        let help = "name the task queue of its worker: `queue: discounts`, here or in `defaults`";
+        complaints
+            .push(Diagnostic::error(Code::MissingKey, step.verb_span, "an activity wants the key `queue`").help(help));
+    }
+    for retry in [step.fields.map("retry"), defaults.and_then(|defaults| defaults.map("retry"))].into_iter().flatten() {
+        if let Some(entry) = retry.entry("on") {
+            let message = "of an activity everything is tried again but what `unless` lists: the server decides";
+            complaints.push(Diagnostic::error(Code::Meaningless, entry.key_span, message).help("use `unless`"));
+        }
+        for (name, span) in retry.texts("unless").unwrap_or(&[]) {
+            let exact = name.strip_prefix("activity.").unwrap_or(name);
+            if name.contains('*') || exact != name {
+                let message = format!("`{name}` is not the type of an error as the activity names it");
+                let help = format!("the server compares whole names: `{}`", exact.replace('*', ""));
+                complaints.push(Diagnostic::error(Code::WrongShape, *span, message).help(help));
+            }
+        }
+    }
+}
+
 /// Error types of an author that the interpreter makes itself.
 fn own_types(step: &Step, complaints: &mut Vec<Diagnostic>) {
     let ("fail", Field::Map(fields)) = (step.verb.name, &step.action) else { return };
@@ -268,6 +315,11 @@ fn own_types(step: &Step, complaints: &mut Vec<Diagnostic>) {
 fn taken_names(step: &Step, complaints: &mut Vec<Diagnostic>) {
     if let (Some(name), Some(entry)) = (step.fields.text("save"), step.fields.entry("save")) {
         taken(name, entry.span, complaints);
+    }
+    for (field, key) in [(step.fields.entry("index"), "index")] {
+        if let (Some(name), Some(entry)) = (step.fields.text(key), field) {
+            taken(name, entry.span, complaints);
+        }
     }
     if let ("set", Field::Assignments(assignments)) = (step.verb.name, &step.action) {
         for assignment in assignments {
@@ -296,11 +348,13 @@ pub(super) fn usable(name: &str) -> bool {
 /// Properties that are required where none of that name may be.
 fn schemas(document: &Document, complaints: &mut Vec<Diagnostic>) {
     let header = &document.header;
-    let replies = all_steps(header.steps("steps").unwrap_or(&[])).into_iter().filter_map(|step| match &step.action {
+    let replies = every_step(document).into_iter().filter_map(|step| match &step.action {
         Field::Map(fields) => fields.schema("reply"),
         _ => None,
     });
-    for schema in header.schema("input").into_iter().chain(header.schema("returns")).chain(replies) {
+    let messages = header.named("signals").iter().chain(header.named("updates"));
+    let payloads = messages.filter_map(|message| message.fields.schema("payload"));
+    for schema in header.schema("input").into_iter().chain(header.schema("returns")).chain(replies).chain(payloads) {
         required(schema, complaints);
     }
 }

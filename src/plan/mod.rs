@@ -7,9 +7,11 @@ mod check;
 mod example;
 mod flow;
 mod lower;
+mod owners;
 mod schema;
 mod types;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 pub use example::example;
@@ -56,9 +58,40 @@ pub struct Plan {
     pub(crate) input: Option<Schema>,
     pub(crate) returns: Option<Schema>,
     pub(crate) vars: Vec<(String, Written)>,
+    pub(crate) signals: BTreeMap<String, Signal>,
+    pub(crate) updates: BTreeMap<String, Update>,
+    pub(crate) queries: BTreeMap<String, Written>,
     pub(crate) steps: Vec<Step>,
-    pub(crate) lists: Vec<Vec<StepId>>,
+    pub(crate) lists: Vec<List>,
     pub(crate) root: ListId,
+}
+
+/// A list of steps.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct List {
+    pub steps: Vec<StepId>,
+    /// The names that belong to an activation of this list, where it is a branch (R26).
+    pub owned: BTreeSet<String>,
+}
+
+#[derive(Debug, Clone)]
+pub struct Signal {
+    /// `None`: it carries nothing.
+    pub(crate) payload: Option<Schema>,
+    /// A new one takes the place of an unread one.
+    pub(crate) keep_last: bool,
+    /// Every delivery runs it; without it messages wait in the inbox (R8).
+    pub(crate) handler: Option<ListId>,
+}
+
+#[derive(Debug, Clone)]
+pub struct Update {
+    /// `None`: it carries nothing.
+    pub(crate) payload: Option<Schema>,
+    pub(crate) check: Option<Expression>,
+    pub(crate) otherwise: Option<Written>,
+    pub(crate) handler: Option<ListId>,
+    pub(crate) returns: Option<Written>,
 }
 
 #[derive(Debug, Clone)]
@@ -81,11 +114,103 @@ pub struct Step {
 pub enum Action {
     Set(Vec<(String, Written)>),
     Http(Box<Http>),
+    Activity(Box<Activity>),
+    /// For a duration or until a time.
     Wait(Written),
-    If { condition: Expression, then: ListId, otherwise: Option<ListId> },
+    Until(Expression),
+    Receive {
+        signal: String,
+        condition: Option<Expression>,
+    },
+    If {
+        condition: Expression,
+        then: ListId,
+        otherwise: Option<ListId>,
+    },
+    /// The ways in order; a way without a condition is the `else`.
+    Switch(Vec<(Option<Expression>, ListId)>),
+    While {
+        condition: Expression,
+        body: ListId,
+    },
+    For(Box<For>),
+    /// The branches in the order written.
+    Parallel {
+        branches: Vec<(String, ListId)>,
+        report: bool,
+    },
+    Race(Vec<(String, ListId)>),
+    Try {
+        body: ListId,
+        catches: Vec<Catch>,
+        finally: Option<ListId>,
+    },
+    Do(ListId),
+    Send {
+        signal: String,
+        to: Written,
+        payload: Option<Written>,
+    },
     Return(Written),
-    Fail { error: String, message: Option<Written>, details: Option<Written> },
+    Fail {
+        error: String,
+        message: Option<Written>,
+        details: Option<Written>,
+    },
+    Break,
+    Continue,
     Log(Written),
+}
+
+#[derive(Debug, Clone)]
+pub struct For {
+    /// The name of an item.
+    pub(crate) item: String,
+    pub(crate) index: Option<String>,
+    pub(crate) items: Items,
+    pub(crate) collect: Option<Written>,
+    /// How many at once; 1 runs in the strand of the step itself.
+    pub(crate) parallel: usize,
+    pub(crate) on_error: OnError,
+    pub(crate) body: ListId,
+}
+
+#[derive(Debug, Clone)]
+pub enum Items {
+    Expression(Expression),
+    List(Written),
+}
+
+/// What an item or a branch that fails does to the whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnError {
+    Fail,
+    /// Its result is null.
+    Skip,
+    /// Its result is `{item, value, error}`.
+    Report,
+}
+
+#[derive(Debug, Clone)]
+pub struct Catch {
+    /// Patterns; `None` takes every error.
+    pub(crate) errors: Option<Vec<String>>,
+    pub(crate) when: Option<Expression>,
+    /// What the error is called inside.
+    pub(crate) name: String,
+    pub(crate) body: ListId,
+}
+
+/// Any Temporal activity.
+#[derive(Debug, Clone)]
+pub struct Activity {
+    pub(crate) name: String,
+    pub(crate) queue: String,
+    pub(crate) args: Option<Written>,
+    pub(crate) reply: Option<Schema>,
+    /// Of one attempt.
+    pub(crate) timeout: Duration,
+    pub(crate) retry: Retry,
 }
 
 #[derive(Debug, Clone)]
@@ -151,11 +276,39 @@ impl Plan {
         self.steps.get(id.0 as usize)
     }
     pub(crate) fn list(&self, id: ListId) -> &[StepId] {
-        self.lists.get(id.0 as usize).map_or(&[], Vec::as_slice)
+        self.lists.get(id.0 as usize).map_or(&[], |list| list.steps.as_slice())
+    }
+    /// Whether a name belongs to the activations of a list.
+    pub(crate) fn owns(&self, id: ListId, name: &str) -> bool {
+        self.lists.get(id.0 as usize).is_some_and(|list| list.owned.contains(name))
+    }
+    pub fn signal(&self, name: &str) -> Option<&Signal> {
+        self.signals.get(name)
+    }
+    pub fn update(&self, name: &str) -> Option<&Update> {
+        self.updates.get(name)
+    }
+    /// What a query answers.
+    pub fn query(&self, name: &str) -> Option<&Written> {
+        self.queries.get(name)
+    }
+    /// The names of declared signals, updates and queries, each sorted.
+    pub fn signal_names(&self) -> Vec<&str> {
+        self.signals.keys().map(String::as_str).collect()
+    }
+    pub fn update_names(&self) -> Vec<&str> {
+        self.updates.keys().map(String::as_str).collect()
+    }
+    pub fn query_names(&self) -> Vec<&str> {
+        self.queries.keys().map(String::as_str).collect()
     }
     /// The step with this id.
     pub fn has_step(&self, id: &str) -> bool {
         self.steps.iter().any(|s| s.id.as_deref() == Some(id))
+    }
+    /// Whether a step has this part of a path: its id, or `verb~n`.
+    pub fn has_segment(&self, segment: &str) -> bool {
+        self.steps.iter().any(|s| s.segment == segment)
     }
     /// Every id of the plan, in document order.
     pub fn ids(&self) -> impl Iterator<Item = &str> {
@@ -174,6 +327,20 @@ impl Plan {
         names.sort_unstable();
         names.dedup();
         names
+    }
+}
+
+impl Signal {
+    /// `None`: it carries nothing.
+    pub fn payload(&self) -> Option<&Schema> {
+        self.payload.as_ref()
+    }
+}
+
+impl Update {
+    /// `None`: it carries nothing.
+    pub fn payload(&self) -> Option<&Schema> {
+        self.payload.as_ref()
     }
 }
 

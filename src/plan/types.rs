@@ -1,8 +1,11 @@
-//! The types of names and expressions, as far as schemas and literals tell.
+//! The types of names and expressions, as far as schemas and literals tell. `scopes` walks the levels of names.
+
+mod scopes;
 
 use std::collections::BTreeMap;
 
-use super::check::{RESERVED, all_steps, constant_key, schema_of};
+use super::check::{constant_key, every_step, schema_of};
+use super::owners::assigned;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::expression::{Expression, Field as TypeField, Fields as TypeFields, Type, Types};
 use crate::syntax::{Condition, Document, Field, Fields, Place, Step, Written, WrittenKind, located_in};
@@ -12,30 +15,19 @@ pub(super) fn check(document: &Document, complaints: &mut Vec<Diagnostic>) {
     let input = schema_of(header.schema("input")).map_or(Type::Any, |schema| schema.to_type());
     let only_input = Types { names: BTreeMap::from([("input".to_owned(), input.clone())]), ..Types::default() };
     let mut first = only_input.clone();
-    first.names.insert("run".to_owned(), run_type());
+    first.names.insert("run".to_owned(), run_type(false));
     if let Some(value) = header.value("key") {
         key(document, value, &only_input, complaints);
     }
-    let steps = all_steps(header.steps("steps").unwrap_or(&[]));
-    let names = names_of(document, &steps, &first);
+    scopes::check(document, &first, complaints);
     let hint = "first values may read `input` and `run` only: assign it with a `set` step";
-    first.hints = names.names.keys().map(|name| (name.clone(), hint.to_owned())).collect();
+    let names = every_step(document).into_iter().flat_map(assigned).map(|(name, _)| name);
+    let vars = header.assignments("vars").iter().map(|a| a.name.clone());
+    first.hints = vars.chain(names).map(|name| (name, hint.to_owned())).collect();
     for assignment in header.assignments("vars") {
         written(&assignment.value, &first, complaints);
         no_calls(&assignment.value, &["uuid"], "vars", "assign it with a `set` step", complaints);
     }
-    for step in &steps {
-        for used in uses(step) {
-            match used {
-                Use::Condition(condition, verb) => check_condition(condition, verb, &names, complaints),
-                Use::Value(value) => {
-                    written(value, &names, complaints);
-                }
-            }
-        }
-        takes(step, &names, complaints);
-    }
-    results(document, &steps, &names, complaints);
 }
 
 /// The business key: computed from the input alone, and it must use it.
@@ -44,8 +36,8 @@ fn key(document: &Document, value: &Written, only_input: &Types, complaints: &mu
     let before = complaints.len();
     let mut scope = only_input.clone();
     let hint = "the key is computed before there is a run: it may read `input` only";
-    let assigned = all_steps(document.header.steps("steps").unwrap_or(&[]));
-    let saved = assigned.iter().filter_map(|step| step.fields.text("save"));
+    let steps = every_step(document);
+    let saved = steps.iter().filter_map(|step| step.fields.text("save"));
     let vars = document.header.assignments("vars").iter().map(|a| a.name.as_str());
     scope.hints = ["run"].into_iter().chain(saved).chain(vars).map(|name| (name.to_owned(), hint.to_owned())).collect();
     let ty = written(value, &scope, complaints);
@@ -72,6 +64,21 @@ fn no_calls(value: &Written, functions: &[&str], place_of: &str, help: &str, com
                 complaints.push(Diagnostic::error(Code::UnknownFunction, place.locate(&range), message).help(help));
             }
         }
+    }
+}
+
+/// The same for a condition.
+fn no_calls_in(
+    condition: &Condition,
+    functions: &[&str],
+    place_of: &str,
+    help: &str,
+    complaints: &mut Vec<Diagnostic>,
+) {
+    for function in functions.iter().filter(|function| condition.expression.calls(function)) {
+        let range = 0..condition.expression.source().len();
+        let message = format!("`{function}()` cannot be used in `{place_of}`");
+        complaints.push(Diagnostic::error(Code::UnknownFunction, condition.place.locate(&range), message).help(help));
     }
 }
 
@@ -129,16 +136,6 @@ fn takes(step: &Step, names: &Types, complaints: &mut Vec<Diagnostic>) {
     }
 }
 
-/// Computed parts of a `return` whose type `returns` does not allow.
-fn results(document: &Document, steps: &[&Step], names: &Types, complaints: &mut Vec<Diagnostic>) {
-    let Some(wanted) = schema_of(document.header.schema("returns")).map(|schema| schema.to_type()) else { return };
-    for step in steps {
-        if let ("return", Field::Value(value)) = (step.verb.name, &step.action) {
-            result(value, &wanted, "the result", names, complaints);
-        }
-    }
-}
-
 fn result(value: &Written, wanted: &Type, what: &str, names: &Types, complaints: &mut Vec<Diagnostic>) {
     match (&value.kind, wanted) {
         (WrittenKind::Map(entries), Type::Map(fields)) => {
@@ -168,100 +165,91 @@ fn result(value: &Written, wanted: &Type, what: &str, names: &Types, complaints:
     }
 }
 
-/// What the names of a run are: everything ever assigned to each.
-fn names_of(document: &Document, steps: &[&Step], first: &Types) -> Types {
-    let mut assigned: Vec<(&str, &Written)> =
-        document.header.assignments("vars").iter().map(|a| (a.name.as_str(), &a.value)).collect();
-    let mut saved: Vec<(&str, Type)> = Vec::new();
-    for step in steps {
-        if let ("set", Field::Assignments(assignments)) = (step.verb.name, &step.action) {
-            assigned.extend(assignments.iter().map(|a| (a.name.as_str(), &a.value)));
-        }
-        if let Some(name) = step.fields.text("save") {
-            saved.push((name, result_type(step)));
-        }
-    }
-    // The first round knows no names' types, the second uses what the first found.
-    let mut known = first.clone();
-    for (name, _) in &assigned {
-        known.names.insert((*name).to_owned(), Type::Any);
-    }
-    for (name, _) in &saved {
-        known.names.insert((*name).to_owned(), Type::Any);
-    }
-    for _ in 0..2 {
-        let mut found: BTreeMap<String, Vec<Type>> = BTreeMap::new();
-        for (name, value) in &assigned {
-            found.entry((*name).to_owned()).or_default().push(written(value, &known, &mut Vec::new()));
-        }
-        for (name, ty) in &saved {
-            found.entry((*name).to_owned()).or_default().push(ty.clone());
-        }
-        for (name, types) in found.into_iter().filter(|(name, _)| !RESERVED.contains(&name.as_str())) {
-            known.names.insert(name, union(types));
-        }
-    }
-    // What could not be read may have set any name it holds.
-    for name in &document.lost {
-        known.names.entry(name.clone()).or_insert(Type::Any);
-    }
-    for id in steps.iter().filter_map(|step| step.fields.text("id")) {
-        let help =
-            format!("a step's id is no name: keep its result with `save: {}` and read that", id.replace('-', "_"));
-        known.hints.insert(id.to_owned(), help);
-    }
-    for (name, place) in [("error", "the steps of a `catch`"), ("payload", "a message"), ("by", "a message")] {
-        known.hints.insert(name.to_owned(), format!("`{name}` is there in {place} only, which is not supported yet"));
-    }
-    known
-}
-
-fn union(mut types: Vec<Type>) -> Type {
-    types.dedup();
-    if types.contains(&Type::Any) {
-        return Type::Any;
-    }
-    match types.len() {
-        1 => types.pop().unwrap_or(Type::Any),
-        _ => Type::Union(types),
-    }
-}
-
 fn closed(fields: impl IntoIterator<Item = (&'static str, Type)>) -> Type {
     let known = fields.into_iter().map(|(name, ty)| (name.to_owned(), TypeField { ty, required: true })).collect();
     Type::Map(TypeFields { known, open: false })
 }
 
-pub(super) fn run_type() -> Type {
+/// Where a run stands is known beside it only: in queries.
+fn run_type(position: bool) -> Type {
+    let position = position.then(|| ("position", Type::List(Box::new(Type::Text))));
+    closed(
+        [
+            ("id", Type::Text),
+            ("key", Type::Text),
+            ("process", Type::Text),
+            ("version", Type::Number),
+            ("started", Type::Time),
+        ]
+        .into_iter()
+        .chain(position),
+    )
+}
+
+/// What `error` is in a `catch`, and in what `report` gives.
+fn error_type() -> Type {
     closed([
-        ("id", Type::Text),
-        ("key", Type::Text),
-        ("process", Type::Text),
-        ("version", Type::Number),
-        ("started", Type::Time),
+        ("type", Type::Text),
+        ("message", Type::Text),
+        ("step", Type::Text),
+        ("attempts", Type::Union(vec![Type::Number, Type::Null])),
+        ("details", Type::Any),
     ])
 }
 
 /// The type of a step's result, for `save`.
-fn result_type(step: &Step) -> Type {
+fn result_type(document: &Document, step: &Step) -> Type {
+    let or_null = |ty| Type::Union(vec![ty, Type::Null]);
+    let reported = || [("value", Type::Any), ("error", or_null(error_type()))];
+    let reports = step.fields.text("on-error") == Some("report");
     let result = match (step.verb.name, &step.action) {
         ("http", Field::Map(fields)) => {
             let body = schema_of(fields.schema("reply")).map_or(Type::Any, |schema| schema.to_type());
             let headers = Type::Map(TypeFields { known: BTreeMap::new(), open: true });
             closed([("status", Type::Number), ("headers", headers), ("body", body)])
         }
-        ("wait", _) => Type::Null,
+        ("activity", Field::Map(fields)) => {
+            schema_of(fields.schema("reply")).map_or(Type::Any, |schema| schema.to_type())
+        }
+        ("wait", Field::Map(fields)) => match fields.text("signal") {
+            Some(name) => document
+                .header
+                .named("signals")
+                .iter()
+                .find(|signal| signal.name == name)
+                .map_or(Type::Any, |signal| payload_type(&signal.fields)),
+            None => Type::Null,
+        },
+        ("wait" | "while" | "send", _) => Type::Null,
+        ("for", _) if reports => Type::List(Box::new(closed(reported().into_iter().chain([("item", Type::Any)])))),
+        ("for", _) => Type::List(Box::new(Type::Any)),
+        ("race", Field::Branches(_)) => closed([("winner", Type::Text), ("value", Type::Any)]),
+        ("parallel", Field::Branches(branches)) => {
+            let of = |_| if reports { closed(reported()) } else { Type::Any };
+            let known = branches.iter().map(|b| (b.name.clone(), TypeField { ty: of(b), required: true })).collect();
+            Type::Map(TypeFields { known, open: false })
+        }
         _ => Type::Any,
     };
     match step.fields.text("on-error") {
-        Some("skip") if result != Type::Any => Type::Union(vec![result, Type::Null]),
+        Some("skip") if result != Type::Any && step.verb.name != "for" => or_null(result),
         _ => result,
+    }
+}
+
+/// The type of a message's payload.
+fn payload_type(fields: &Fields) -> Type {
+    match fields.entry("payload") {
+        Some(_) => schema_of(fields.schema("payload")).map_or(Type::Any, |schema| schema.to_type()),
+        None => Type::Null,
     }
 }
 
 /// An expression of a step.
 pub(super) enum Use<'a> {
     Condition(&'a Condition, &'static str),
+    /// A bare expression of any type.
+    Expression(&'a Condition),
     Value(&'a Written),
 }
 
@@ -269,7 +257,9 @@ impl Use<'_> {
     /// The expressions, each with the place of its text and its offset in it.
     pub fn expressions(&self) -> Vec<(&Expression, Place, usize)> {
         match self {
-            Use::Condition(condition, _) => vec![(&condition.expression, condition.place, 0)],
+            Use::Condition(condition, _) | Use::Expression(condition) => {
+                vec![(&condition.expression, condition.place, 0)]
+            }
             Use::Value(value) => value
                 .templates()
                 .into_iter()
@@ -295,13 +285,18 @@ fn collect<'a>(field: &'a Field, key: &'static str, found: &mut Vec<Use<'a>>) {
         Field::Value(value) => found.push(Use::Value(value)),
         Field::Assignments(assignments) => found.extend(assignments.iter().map(|a| Use::Value(&a.value))),
         Field::Map(Fields(entries)) => entries.iter().for_each(|e| collect(&e.field, e.key, found)),
+        Field::List(items) => {
+            items.iter().flat_map(|(fields, _)| &fields.0).for_each(|e| collect(&e.field, e.key, found));
+        }
+        Field::Expression(expression) => found.push(Use::Expression(expression)),
         _ => {}
     }
 }
 
 fn check_condition(condition: &Condition, key: &str, names: &Types, complaints: &mut Vec<Diagnostic>) {
     let problems = condition.expression.check_condition(names);
-    if problems.is_empty() && condition.expression.is_constant() {
+    let endless = key == "while" && condition.expression.source().trim() == "true";
+    if problems.is_empty() && condition.expression.is_constant() && !endless {
         let message = format!("`{key}` does not depend on anything: it is always the same");
         let help = "remove it, or compare what was meant";
         complaints.push(Diagnostic::warning(Code::ConstantCondition, condition.place.span, message).help(help));

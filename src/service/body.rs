@@ -22,7 +22,19 @@ pub(super) async fn read(request: Request, limit: usize) -> Result<Value, Proble
         return Err(Problem::new(&UNSUPPORTED_MEDIA, format!("{found}; send `Content-Type: application/json`")));
     }
     let bytes = collect(request.into_body(), limit).await?;
-    let text = std::str::from_utf8(&bytes).map_err(|_| Problem::new(&MALFORMED, "the body is not UTF-8"))?;
+    parse(&bytes)
+}
+
+/// The same where the body may be left out: empty is null, whatever its media type.
+pub(super) async fn read_optional(request: Request, limit: usize) -> Result<Value, Problem> {
+    match request.body().size_hint().exact() {
+        Some(0) => Ok(Value::Null),
+        _ => read(request, limit).await,
+    }
+}
+
+fn parse(bytes: &[u8]) -> Result<Value, Problem> {
+    let text = std::str::from_utf8(bytes).map_err(|_| Problem::new(&MALFORMED, "the body is not UTF-8"))?;
     if text.trim().is_empty() {
         return Err(Problem::new(&MALFORMED, "the body is empty"));
     }

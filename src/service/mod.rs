@@ -4,6 +4,7 @@
 
 mod body;
 mod health;
+mod messages;
 mod problem;
 mod processes;
 mod runs;
@@ -40,6 +41,9 @@ pub fn router(service: Service) -> Router {
         .route("/v1/runs/{id}", get(runs::status))
         .route("/v1/runs/{id}/result", get(runs::result))
         .route("/v1/runs/{id}/cancel", post(runs::cancel))
+        .route("/v1/runs/{id}/signals/{name}", post(messages::signal))
+        .route("/v1/runs/{id}/updates/{name}", post(messages::update))
+        .route("/v1/runs/{id}/queries/{name}", get(messages::query))
         .route("/problems/{code}", get(problem::page));
     for route in service.routes() {
         let process = route.process.clone();

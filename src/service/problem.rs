@@ -40,6 +40,9 @@ problems! {
         "`detail` lists the versions there are.";
     UNKNOWN_RUN = "unknown-run", 404, "There is no such run",
         "No run has this id, or it ended so long ago that the server has forgotten it.";
+    UNKNOWN_MESSAGE = "unknown-message", 404, "The run does not declare this",
+        "A run takes the signals and updates, and answers the queries, that its own version declares. `declared` lists
+        them.";
     METHOD_NOT_ALLOWED = "method-not-allowed", 405, "The path does not take this method",
         "The `Allow` header lists the methods it takes.";
     RUN_EXISTS = "run-exists", 409, "A run with this business key exists",
@@ -50,12 +53,23 @@ problems! {
         "It has no result.";
     RUN_TERMINATED = "run-terminated", 409, "The run was terminated",
         "An operator ended it. It has no result.";
+    RUN_CLOSED = "run-closed", 409, "The run has ended",
+        "It takes no messages any more.";
+    UPDATE_FAILED = "update-failed", 409, "The update has failed",
+        "Its handler ended with an error, which `error` describes. The run goes on.";
     TOO_LARGE = "too-large", 413, "The request is too large",
         "`GET /v1/limits` says how large a body may be.";
     UNSUPPORTED_MEDIA = "unsupported-media-type", 415, "The body must be JSON",
         "Send `Content-Type: application/json`.";
     INVALID_INPUT = "invalid-input", 422, "The input does not fit the process",
         "`errors` lists each violation with a JSON pointer into the input.";
+    INVALID_PAYLOAD = "invalid-payload", 422, "The payload does not fit the message",
+        "`errors` lists each violation with a JSON pointer into the payload.";
+    UPDATE_REFUSED = "update-refused", 422, "The update was refused",
+        "The definition allows it under a condition that does not hold; `detail` has the definition's words. Nothing
+        has changed.";
+    QUERY_FAILED = "query-failed", 422, "The query could not be answered",
+        "The expression that answers it failed on what the run knows at the moment; `detail` says why.";
     INVALID_REQUEST = "invalid-request", 422, "The request asks for something that is not so",
         "`detail` says what, `errors` where.";
     INTERNAL = "internal", 500, "The service failed",
@@ -100,6 +114,13 @@ impl Problem {
         let errors: Vec<Json> =
             violations.iter().map(|v| json!({"pointer": v.pointer, "code": v.code, "detail": v.detail})).collect();
         Problem::new(&INVALID_INPUT, first).with("errors", Json::Array(errors))
+    }
+
+    pub fn invalid_payload(violations: &[Violation]) -> Problem {
+        let first = violations.first().map_or(String::new(), |v| format!("at `{}`: {}", v.pointer, v.detail));
+        let errors: Vec<Json> =
+            violations.iter().map(|v| json!({"pointer": v.pointer, "code": v.code, "detail": v.detail})).collect();
+        Problem::new(&INVALID_PAYLOAD, first).with("errors", Json::Array(errors))
     }
 
     /// A complaint about one place of the request.

@@ -3,12 +3,14 @@
 
 use std::collections::BTreeMap;
 
+use super::expectation::counted;
 use super::scenario::{Answer, Happening, Reaction, Scenario};
 use crate::machine::{
-    Attempt, Call, CallOutcome, Command, End, Event, Position, Prepared, Refused, Reply, Run, RunError, State, Trace,
-    Verdict, apply, judge, next_attempt, positions, prepare,
+    ActivityRequest, Attempt, Call, CallError, CallOutcome, Command, End, Event, Position, Prepared, Refused, Reply,
+    Run, RunError, Send, State, Trace, UpdateOutcome, Verdict, What, Work, apply, judge, next_attempt, positions,
+    prepare, query, refusal, reply_of,
 };
-use crate::plan::Plan;
+use crate::plan::{Plan, example};
 use crate::value::{Duration, Time, Value};
 
 /// Events of one simulated run; beyond it, the simulation ends with what it has.
@@ -64,6 +66,27 @@ pub struct Report {
     pub deals: Vec<Deal>,
     /// Where the run waits, if it does.
     pub waiting: Vec<Position>,
+    /// Signals that nobody read, in order of arrival.
+    pub unread: Vec<String>,
+    /// What updates and queries answered, by their place among all that happens in the timeline.
+    pub replies: BTreeMap<usize, Replied>,
+}
+
+impl Report {
+    /// The step that the run stood at when it ended, or waits at: the step of its error, else the last that was left.
+    pub fn stood(&self) -> Option<String> {
+        let failed = self.error.as_ref().map(|error| error.step.clone()).filter(|step| !step.is_empty());
+        let waits = self.waiting.first().map(|position| position.path.clone());
+        let left = self.trace.iter().rev().map(|(_, trace)| &trace.path).find(|path| !path.is_empty());
+        failed.or(waits).or_else(|| left.cloned())
+    }
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Replied {
+    Update(UpdateOutcome),
+    /// Errors: the words for the caller.
+    Query(Result<Value, String>),
 }
 
 /// Runs until the run ends or nothing more can happen. Errors: an input that the service would refuse.
@@ -83,10 +106,14 @@ pub fn simulate(plan: &Plan, scenario: &Scenario) -> Result<Report, Refused> {
         now: scenario.at,
         queue: BTreeMap::new(),
         calls: BTreeMap::new(),
+        outcomes: BTreeMap::new(),
         used: BTreeMap::new(),
         trace: Vec::new(),
         attempts: Vec::new(),
         deals: Vec::new(),
+        happenings: scenario.timeline.iter().flat_map(|entry| &entry.together).collect(),
+        replies: BTreeMap::new(),
+        held: None,
         last: scenario.at,
     };
     host.run();
@@ -98,10 +125,14 @@ pub fn simulate(plan: &Plan, scenario: &Scenario) -> Result<Report, Refused> {
 enum Class {
     AttemptBegins,
     AttemptEnds,
+    Worker,
     Started,
+    Message,
     Result,
     Timer,
     Cancel,
+    /// No event of the machine: a look at it after everything of the instant.
+    Query,
 }
 
 #[derive(Debug, Clone)]
@@ -123,7 +154,6 @@ struct InFlight {
     attempt: u32,
     first_began: Time,
     reaction: Option<(Reaction, bool)>,
-    outcome: Option<CallOutcome>,
 }
 
 struct Host<'a> {
@@ -133,35 +163,76 @@ struct Host<'a> {
     now: Time,
     queue: BTreeMap<(Time, Class, u64), Slot>,
     calls: BTreeMap<u64, InFlight>,
+    /// How calls ended of which the machine has not heard.
+    outcomes: BTreeMap<u64, CallOutcome>,
     /// How many answers of a list were dealt.
     used: BTreeMap<String, usize>,
     trace: Vec<(Time, Trace)>,
     attempts: Vec<(String, Value)>,
     deals: Vec<Deal>,
+    /// All that happens in the timeline, in order.
+    happenings: Vec<&'a Happening>,
+    replies: BTreeMap<usize, Replied>,
+    /// What has come while the worker is down.
+    held: Option<Vec<Slot>>,
     last: Time,
 }
 
 impl Host<'_> {
     fn run(&mut self) {
         self.schedule(self.scenario.at, Class::Started, 0);
-        for (at, entry) in self.scenario.timeline.iter().enumerate() {
-            match entry.happening {
-                Happening::Cancel => {
-                    let number = u64::try_from(at).unwrap_or(u64::MAX);
-                    self.schedule(self.scenario.at.plus(entry.after), Class::Cancel, number);
-                }
-            }
+        let instants = self.scenario.timeline.iter().flat_map(|entry| entry.together.iter().map(|_| entry.after));
+        for (at, (after, happening)) in instants.zip(self.happenings.clone()).enumerate() {
+            let class = match happening {
+                Happening::Cancel => Class::Cancel,
+                Happening::Signal { .. } | Happening::Update { .. } => Class::Message,
+                Happening::Query { .. } => Class::Query,
+                Happening::WorkerDown | Happening::WorkerUp => Class::Worker,
+            };
+            self.schedule(self.scenario.at.plus(after), class, u64::try_from(at).unwrap_or(u64::MAX));
         }
         for _ in 0..EVENTS {
-            if self.state.end().is_some() {
-                return;
-            }
             let Some((key, slot)) = self.queue.pop_first() else { return };
+            if self.state.end().is_some() && !matches!(slot.class, Class::Message | Class::Query) {
+                continue;
+            }
             self.now = self.now.max(key.0);
-            match slot.class {
-                Class::AttemptBegins => self.attempt_begins(slot.number),
-                Class::AttemptEnds => self.attempt_ends(slot.number),
-                _ => self.batch(slot),
+            match (slot.class, &mut self.held) {
+                (Class::Worker, _) => self.worker(&slot),
+                (_, Some(held)) => held.push(slot),
+                (Class::AttemptBegins, None) => self.attempt_begins(slot.number),
+                (Class::AttemptEnds, None) => self.attempt_ends(slot.number),
+                (Class::Query, None) => self.look(slot.number),
+                (_, None) => self.batch(slot),
+            }
+        }
+    }
+
+    fn happening(&self, number: u64) -> Option<(usize, Happening)> {
+        let at = usize::try_from(number).ok()?;
+        self.happenings.get(at).map(|happening| (at, (*happening).clone()))
+    }
+
+    fn look(&mut self, number: u64) {
+        let Some((at, Happening::Query { name, .. })) = self.happening(number) else { return };
+        let answer = query(self.plan, &self.state, &name).map_err(|error| error.to_string());
+        self.replies.insert(at, Replied::Query(answer));
+    }
+
+    /// A worker that comes back finds all that has come meanwhile in one task (R1).
+    fn worker(&mut self, slot: &Slot) {
+        match self.happening(slot.number) {
+            Some((_, Happening::WorkerDown)) => {
+                self.held.get_or_insert_default();
+            }
+            _ => {
+                let mut held = self.held.take().unwrap_or_default();
+                // Messages by arrival, results by number, timers by due time and number (R1).
+                held.sort_by_key(|slot| match slot.class {
+                    Class::Timer | Class::Message => (slot.class, slot.due, slot.number),
+                    class => (class, Time(0), slot.number),
+                });
+                self.apply_all(held);
             }
         }
     }
@@ -170,22 +241,37 @@ impl Host<'_> {
     fn batch(&mut self, first: Slot) {
         let due = first.due;
         let mut slots = vec![first];
-        while let Some(entry) = self.queue.first_entry().filter(|e| e.key().0 == due) {
+        while let Some(entry) = self.queue.first_entry().filter(|e| e.key().0 == due && e.key().1 != Class::Query) {
             slots.push(entry.remove());
         }
+        self.apply_all(slots);
+    }
+
+    fn apply_all(&mut self, slots: Vec<Slot>) {
+        let ended = self.state.end().is_some();
         for slot in slots {
             let event = match slot.class {
                 Class::Started => Event::Started,
-                Class::Result => match self.calls.remove(&slot.number).and_then(|c| c.outcome) {
+                Class::Message => match self.message(slot.number) {
+                    Some(event) => event,
+                    None => continue,
+                },
+                Class::Result => match self.outcomes.remove(&slot.number) {
                     Some(outcome) => Event::Answered { call: slot.number, outcome },
                     None => continue,
                 },
                 Class::Timer => Event::Fired { timer: slot.number },
                 Class::Cancel => Event::Cancel { reason: "scenario".to_owned() },
-                Class::AttemptBegins | Class::AttemptEnds => continue,
+                // What an attempt or a query would have done while the worker was down, it does now.
+                Class::AttemptBegins | Class::AttemptEnds | Class::Query => {
+                    self.schedule(self.now, slot.class, slot.number);
+                    continue;
+                }
+                Class::Worker => continue,
             };
-            if self.state.end().is_some() {
-                return;
+            // A signal of the very task that ended the run is still handed over, and counts as unread (R12).
+            if self.state.end().is_some() && (ended || !matches!(event, Event::Signal { .. })) {
+                continue;
             }
             self.last = self.now;
             let output = apply(self.plan, &mut self.state, self.now, event);
@@ -196,19 +282,44 @@ impl Host<'_> {
         }
     }
 
+    /// The event of a signal or an update. `None`: an update that the validator refuses leaves no event (R13).
+    fn message(&mut self, number: u64) -> Option<Event> {
+        match self.happening(number)? {
+            (_, Happening::Signal { name, payload, id }) => Some(Event::Signal { name, payload, id }),
+            (at, Happening::Update { name, payload, id, .. }) => {
+                match refusal(self.plan, &self.state, &name, &payload, id.as_deref()) {
+                    Some(refusal) => {
+                        self.replies.insert(at, Replied::Update(UpdateOutcome::Refused(refusal)));
+                        None
+                    }
+                    None => Some(Event::Update { number, name, payload, id }),
+                }
+            }
+            _ => None,
+        }
+    }
+
     fn carry_out(&mut self, command: Command) {
         match command {
             Command::Call(call) => {
                 let number = call.number;
-                let flight = InFlight { call: *call, attempt: 0, first_began: self.now, reaction: None, outcome: None };
+                let flight = InFlight { call: *call, attempt: 0, first_began: self.now, reaction: None };
                 self.calls.insert(number, flight);
                 self.schedule(self.now, Class::AttemptBegins, number);
+            }
+            Command::Send(send) => self.send(&send),
+            Command::Answer { update, outcome } => {
+                if let Ok(at) = usize::try_from(update) {
+                    self.replies.insert(at, Replied::Update(outcome));
+                }
             }
             Command::Timer { number, due, .. } => self.schedule(due, Class::Timer, number),
             Command::Withdraw { number } => {
                 self.calls.remove(&number);
-                self.queue
-                    .retain(|_, slot| slot.number != number || matches!(slot.class, Class::Started | Class::Cancel));
+                self.outcomes.remove(&number);
+                let of_call =
+                    |class| matches!(class, Class::AttemptBegins | Class::AttemptEnds | Class::Result | Class::Timer);
+                self.queue.retain(|_, slot| slot.number != number || !of_call(slot.class));
             }
             Command::End(_) => {}
         }
@@ -219,15 +330,33 @@ impl Host<'_> {
         self.queue.insert(slot.key(), slot);
     }
 
+    /// A signal to another run: the scenario says what its server answers, at once.
+    fn send(&mut self, send: &Send) {
+        let request = Value::map([
+            ("signal", Value::text(send.signal.as_str())),
+            ("to", Value::text(send.to.as_str())),
+            ("payload", send.payload.clone()),
+        ]);
+        self.attempts.push((send.path.clone(), request));
+        let answer = deal(self.plan, self.scenario, &mut self.used, &send.path);
+        let result = match answer.reaction {
+            Reaction::Error { kind, message, details, .. } => Err(CallError { kind, message, details }),
+            Reaction::Reply { .. } | Reaction::Value(_) => Ok(Value::Null),
+        };
+        self.outcomes.insert(send.number, CallOutcome { result, attempts: None });
+        self.schedule(self.now.plus(answer.after), Class::Result, send.number);
+    }
+
     fn attempt_begins(&mut self, number: u64) {
         let Some(flight) = self.calls.get_mut(&number) else { return };
         flight.attempt += 1;
         let path = flight.call.path.clone();
-        self.attempts.push((path.clone(), flight.call.request.to_value()));
-        let answer = deal(self.scenario, &mut self.used, &path);
-        let timeout = flight.call.request.timeout;
+        let work = &flight.call.work;
+        self.attempts.push((path.clone(), work.to_value()));
+        let answer = deal(self.plan, self.scenario, &mut self.used, &path);
+        let timeout = work.timeout();
         let answered = self.now.plus(answer.after.min(timeout));
-        let end = flight.first_began.plus(flight.call.request.retry.total);
+        let end = flight.first_began.plus(work.retry().total);
         let late = answer.after > timeout || answered > end;
         let due = answered.min(end).max(self.now);
         flight.reaction = Some((answer.reaction.clone(), late));
@@ -237,23 +366,31 @@ impl Host<'_> {
 
     fn attempt_ends(&mut self, number: u64) {
         let Some(flight) = self.calls.get_mut(&number) else { return };
-        let request = &flight.call.request;
-        let attempt = match flight.reaction.take() {
-            Some((_, true)) => Attempt::Failed {
-                kind: "http.timeout".to_owned(),
-                message: format!("{} {} did not answer within {}", request.method, request.path, request.timeout),
-                details: Value::Null,
-            },
-            Some((reaction, false)) => reaction.into_attempt(),
-            None => return,
+        let Some((reaction, late)) = flight.reaction.take() else { return };
+        let (verdict, known) = match &flight.call.work {
+            Work::Http(request) => {
+                let attempt = match late {
+                    true => Attempt::Failed {
+                        kind: "http.timeout".to_owned(),
+                        message: format!(
+                            "{} {} did not answer within {}",
+                            request.method, request.path, request.timeout
+                        ),
+                        details: Value::Null,
+                    },
+                    false => reaction.into_attempt(),
+                };
+                (judge(request, attempt), true)
+            }
+            Work::Activity(activity) => (judge_activity(activity, reaction, late), false),
         };
-        let (result, next) = match judge(request, attempt) {
-            Verdict::Accepted(value) => (Ok(value), None),
-            Verdict::Failed { error, retry, after } => {
-                let next = retry
-                    .then(|| next_attempt(&request.retry, flight.attempt, flight.first_began, self.now, after))
-                    .flatten();
-                (Err(error), next)
+        let retry = flight.call.work.retry();
+        let (result, next, used_up) = match verdict {
+            Verdict::Accepted(value) => (Ok(value), None, false),
+            Verdict::Failed { error, retry: again, after } => {
+                let next =
+                    again.then(|| next_attempt(retry, flight.attempt, flight.first_began, self.now, after)).flatten();
+                (Err(error), next, again && retry.attempts == Some(flight.attempt))
             }
         };
         let attempt = flight.attempt;
@@ -263,7 +400,10 @@ impl Host<'_> {
         match next {
             Some(next) => self.schedule(next, Class::AttemptBegins, number),
             None => {
-                flight.outcome = Some(CallOutcome { result, attempts: Some(flight.attempt) });
+                // Of a foreign activity the server tells the number only where all attempts were used up (R34).
+                let attempts = (known || used_up).then_some(attempt);
+                self.calls.remove(&number);
+                self.outcomes.insert(number, CallOutcome { result, attempts });
                 self.schedule(self.now, Class::Result, number);
             }
         }
@@ -276,6 +416,11 @@ impl Host<'_> {
             Some(End::Cancelled { .. }) => (Status::Cancelled, None, None),
             None => (Status::Waiting, None, None),
         };
+        let unread = self.trace.iter().flat_map(|(_, trace)| match &trace.what {
+            What::Unread { signals } => signals.clone(),
+            _ => Vec::new(),
+        });
+        let unread = unread.collect();
         Report {
             status,
             result,
@@ -287,15 +432,21 @@ impl Host<'_> {
             attempts: self.attempts,
             deals: self.deals,
             waiting: positions(self.plan, &self.state),
+            unread,
+            replies: self.replies,
         }
     }
 }
 
-/// The next answer for a step: by its path, else by its id; the last of a list repeats; not listed is `ok`.
-fn deal(scenario: &Scenario, used: &mut BTreeMap<String, usize>, path: &str) -> Answer {
+/// The next answer for a step: by its path, else by its id with counters, else by its id; the last of a list repeats. Not
+/// listed is `ok`, with a reply that fits the step's `reply` where one can be made up.
+fn deal(plan: &Plan, scenario: &Scenario, used: &mut BTreeMap<String, usize>, path: &str) -> Answer {
     let id = path.rsplit('.').next().unwrap_or(path);
-    let Some((name, answers)) = [path, id].iter().find_map(|n| scenario.answers.get_key_value(*n)) else {
-        return Answer::default();
+    let counted = counted(path);
+    let Some((name, answers)) = [path, &counted, id].iter().find_map(|n| scenario.answers.get_key_value(*n)) else {
+        let made = reply_of(plan, path).and_then(|schema| example(Some(schema)));
+        let reaction = made.map_or_else(Reaction::default, Reaction::Value);
+        return Answer { reaction, ..Answer::default() };
     };
     let count = used.entry(name.clone()).or_default();
     let answer = answers.get(*count).or(answers.last()).cloned().unwrap_or_default();
@@ -311,7 +462,25 @@ impl Reaction {
                 let headers = headers.into_iter().filter(|(name, _)| Reply::keeps(name)).collect();
                 Attempt::Replied(Reply { status, headers, body })
             }
-            Reaction::Error { kind, message, details } => Attempt::Failed { kind, message, details },
+            Reaction::Value(body) => Attempt::Replied(Reply { status: 200, headers: BTreeMap::new(), body }),
+            Reaction::Error { kind, message, details, .. } => Attempt::Failed { kind, message, details },
         }
     }
+}
+
+/// What an attempt of an activity means: as the server would judge it (R34).
+fn judge_activity(activity: &ActivityRequest, reaction: Reaction, late: bool) -> Verdict {
+    let (error, retry) = match reaction {
+        _ if late => {
+            let message = format!("the activity {} did not answer within {}", activity.name, activity.timeout);
+            (CallError { kind: "activity.timeout".to_owned(), message, details: Value::Null }, true)
+        }
+        Reaction::Value(value) | Reaction::Reply { body: value, .. } => return Verdict::Accepted(value),
+        Reaction::Error { kind, message, details, retryable } => {
+            let own = kind.strip_prefix("activity.").unwrap_or(&kind);
+            let retry = retryable && activity.may_retry(own);
+            (CallError { kind, message, details }, retry)
+        }
+    };
+    Verdict::Failed { error, retry, after: None }
 }

@@ -6,6 +6,8 @@ mod expectation;
 mod host;
 mod scenario;
 
-pub use expectation::{Mismatch, check};
-pub use host::{Deal, Report, Status, simulate};
-pub use scenario::{Answer, Expectation, Happening, Reaction, Scenario, read_scenario, scenario_from};
+pub use expectation::{Mismatch, check, misfits};
+pub use host::{Deal, Replied, Report, Status, simulate};
+pub use scenario::{
+    Answer, Entry, Expectation, Happening, Reaction, ReplyExpectation, Scenario, read_scenario, scenario_from,
+};

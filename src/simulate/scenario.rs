@@ -17,8 +17,10 @@ pub struct Scenario {
     pub versions: Vec<i64>,
     pub at: Time,
     pub input: Value,
-    /// By activation path or step id.
+    /// By activation path, or step id with or without counters.
     pub answers: BTreeMap<String, Vec<Answer>>,
+    /// Where each of them stands in the scenario.
+    pub answer_places: BTreeMap<String, Span>,
     /// In the order of `after`.
     pub timeline: Vec<Entry>,
     pub expect: Option<Expectation>,
@@ -28,12 +30,44 @@ pub struct Scenario {
 pub struct Entry {
     /// From the start of the run.
     pub after: Duration,
-    pub happening: Happening,
+    /// More than one reach the machine in one task, in this order.
+    pub together: Vec<Happening>,
+    /// In the scenario.
+    pub span: Span,
 }
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum Happening {
     Cancel,
+    Signal {
+        name: String,
+        payload: Value,
+        id: Option<String>,
+    },
+    Update {
+        name: String,
+        payload: Value,
+        id: Option<String>,
+        expect: Option<(ReplyExpectation, Span)>,
+    },
+    /// Looked at after everything of its instant.
+    Query {
+        name: String,
+        expect: Option<(ReplyExpectation, Span)>,
+    },
+    /// Until the next `WorkerUp` nothing reaches the machine; then all of it does, in one task.
+    WorkerDown,
+    WorkerUp,
+}
+
+/// What an update or a query is expected to answer.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ReplyExpectation {
+    Returns(Value),
+    /// The words of the refusal hold this text.
+    Refused(String),
+    /// The type of the error.
+    Error(String),
 }
 
 /// How a service answers one attempt; the default is at once, 200, with nothing in it.
@@ -45,8 +79,20 @@ pub struct Answer {
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum Reaction {
-    Reply { status: u16, headers: BTreeMap<String, String>, body: Value },
-    Error { kind: String, message: String, details: Value },
+    Reply {
+        status: u16,
+        headers: BTreeMap<String, String>,
+        body: Value,
+    },
+    /// What an activity gives.
+    Value(Value),
+    Error {
+        kind: String,
+        message: String,
+        details: Value,
+        /// Whether an activity says that it may be tried again.
+        retryable: bool,
+    },
 }
 
 impl Default for Reaction {
@@ -67,13 +113,18 @@ pub struct Expectation {
     pub never: Vec<(String, Span)>,
     pub waiting_for: Vec<(String, Span)>,
     pub calls: Vec<(String, CallExpectation, Span)>,
+    /// The signals that nobody read, in order of arrival.
+    pub unread: Option<(Vec<String>, Span)>,
+    /// Names of the run at the end.
+    pub vars: Vec<(String, Value, Span)>,
 }
 
 #[derive(Debug, Clone, Default)]
 pub struct CallExpectation {
     /// Attempts.
     pub times: Option<i64>,
-    /// Parts of the request that must match: `body`, `path`, `query`, `headers`, `method`, `service`.
+    /// Parts of the request that must match: `body`, `path`, `query`, `headers`, `method`, `service`; of an activity
+    /// `args`, `name`, `queue`; of a signal sent `to`, `signal`, `payload`.
     pub parts: Vec<(String, Value)>,
 }
 
@@ -86,6 +137,7 @@ impl Scenario {
             at: START,
             input,
             answers: BTreeMap::new(),
+            answer_places: BTreeMap::new(),
             timeline: Vec::new(),
             expect: None,
         }
@@ -109,10 +161,23 @@ pub fn scenario_from(tree: &Node) -> (Option<Scenario>, Vec<Diagnostic>) {
 }
 
 const KEYS: [&str; 7] = ["scenario", "versions", "at", "input", "answers", "timeline", "expect"];
-const ANSWER_KEYS: [&str; 6] = ["status", "headers", "body", "error", "message", "after"];
-const TIMELINE_KEYS: [&str; 9] = ["after", "at", "cancel", "signal", "update", "query", "task", "worker", "together"];
-const EXPECT_KEYS: [&str; 8] = ["status", "error", "result", "took", "path", "never", "for", "calls"];
-const CALL_KEYS: [&str; 7] = ["times", "body", "path", "query", "headers", "method", "service"];
+const ANSWER_KEYS: [&str; 8] = ["status", "headers", "body", "value", "error", "message", "after", "retryable"];
+const MOMENT_KEYS: [&str; 2] = ["after", "at"];
+/// What can happen, each with the keys beside it.
+const HAPPENINGS: [(&str, &[&str]); 6] = [
+    ("cancel", &[]),
+    ("signal", &["payload", "id"]),
+    ("update", &["payload", "id", "returns", "refused", "error"]),
+    ("query", &["returns", "error"]),
+    ("worker", &[]),
+    ("task", &["by", "value", "refused"]),
+];
+const EXPECT_KEYS: [&str; 10] =
+    ["status", "error", "result", "took", "path", "never", "for", "calls", "unread", "vars"];
+const CALL_KEYS: [&str; 13] = [
+    "times", "body", "path", "query", "headers", "method", "service", "args", "name", "queue", "to", "signal",
+    "payload",
+];
 
 struct Reader(Vec<Diagnostic>);
 
@@ -215,6 +280,7 @@ impl Reader {
             };
             let answers = items.iter().filter_map(|item| self.answer(item)).collect();
             scenario.answers.insert(entry.key.clone(), answers);
+            scenario.answer_places.insert(entry.key.clone(), entry.key_span);
         }
         match node.get("timeline").map(|t| &t.kind) {
             Some(Kind::List(items)) => {
@@ -252,7 +318,12 @@ impl Reader {
         if let Some(error) = node.get("error") {
             let kind = self.text(error, "the type of an error")?;
             let message = node.get("message").and_then(|m| self.text(m, "text")).unwrap_or_else(|| kind.clone());
-            return Some(Answer { after, reaction: Reaction::Error { kind, message, details: Value::Null } });
+            let retryable = !matches!(node.get("retryable").map(|n| &n.kind), Some(Kind::Bool(false)));
+            let reaction = Reaction::Error { kind, message, details: Value::Null, retryable };
+            return Some(Answer { after, reaction });
+        }
+        if let Some(value) = node.get("value") {
+            return Some(Answer { after, reaction: Reaction::Value(value.to_value()) });
         }
         let status = match node.get("status").map(Node::to_value) {
             None => 200,
@@ -274,7 +345,8 @@ impl Reader {
     }
 
     fn entry(&mut self, node: &Node, start: Time) -> Option<Entry> {
-        if !self.keys(node, &TIMELINE_KEYS, "an entry of the timeline") {
+        if !matches!(node.kind, Kind::Map(_)) {
+            self.keys(node, &[], "an entry of the timeline");
             return None;
         }
         let after = match (node.get("after"), node.get("at")) {
@@ -286,24 +358,78 @@ impl Reader {
                 return None;
             }
         };
-        if let Some(cancel) = node.get("cancel") {
-            if !matches!(cancel.kind, Kind::Bool(true)) {
-                self.complain(Code::WrongShape, cancel.span, "write `cancel: true`", None);
-                return None;
-            }
-            return Some(Entry { after, happening: Happening::Cancel });
+        if after < Duration::ZERO {
+            let message = "this is before the run starts";
+            self.complain(Code::WrongShape, node.span, message, Some("`at` is the start of the scenario".into()));
         }
-        let what = node.entries().iter().find(|e| !["after", "at"].contains(&e.key.as_str()));
-        match what {
-            Some(entry) => {
-                let message = format!("`{}` is not supported yet", entry.key);
-                self.complain(Code::NotSupported, entry.key_span, message, None);
+        let Some(together) = node.get("together") else {
+            return Some(Entry { after, together: vec![self.happening(node, &MOMENT_KEYS)?], span: node.span });
+        };
+        self.keys(node, &["after", "at", "together"], "an entry with `together`");
+        let Kind::List(items) = &together.kind else {
+            self.complain(Code::WrongShape, together.span, "`together` is a list of what happens", None);
+            return None;
+        };
+        let together = items.iter().filter_map(|item| self.happening(item, &[])).collect();
+        Some(Entry { after, together, span: node.span })
+    }
+
+    fn happening(&mut self, node: &Node, beside: &[&str]) -> Option<Happening> {
+        let found = node.entries().iter().find_map(|e| HAPPENINGS.iter().find(|(key, _)| *key == e.key));
+        let Some((what, keys)) = found else {
+            let list = HAPPENINGS.iter().map(|(key, _)| format!("`{key}`")).collect::<Vec<_>>().join(", ");
+            self.complain(Code::MissingKey, node.span, "nothing happens here", Some(format!("add one of {list}")));
+            return None;
+        };
+        let known: Vec<&str> = keys.iter().chain(beside).copied().chain([*what]).collect();
+        self.keys(node, &known, &format!("an entry with `{what}`"));
+        let value = node.get(what)?;
+        let payload = node.get("payload").map(Node::to_value).unwrap_or_default();
+        match *what {
+            "cancel" if matches!(value.kind, Kind::Bool(true)) => Some(Happening::Cancel),
+            "cancel" => {
+                self.complain(Code::WrongShape, value.span, "write `cancel: true`", None);
+                None
             }
-            None => {
-                self.complain(Code::MissingKey, node.span, "nothing happens here", Some("add `cancel: true`".into()))
+            "signal" => {
+                let name = self.text(value, "the name of a signal")?;
+                Some(Happening::Signal { name, payload, id: self.id(node) })
+            }
+            "update" => {
+                let name = self.text(value, "the name of an update")?;
+                Some(Happening::Update { name, payload, id: self.id(node), expect: self.reply(node) })
+            }
+            "query" => {
+                Some(Happening::Query { name: self.text(value, "the name of a query")?, expect: self.reply(node) })
+            }
+            "worker" => match self.text(value, "`down` or `up`")?.as_str() {
+                "down" => Some(Happening::WorkerDown),
+                "up" => Some(Happening::WorkerUp),
+                other => {
+                    let message = format!("`{other}` is nothing that a worker does");
+                    self.complain(Code::WrongShape, value.span, message, Some("`down` or `up`".into()));
+                    None
+                }
+            },
+            _ => {
+                self.complain(Code::NotSupported, value.span, format!("`{what}` is not supported yet"), None);
+                None
             }
         }
-        None
+    }
+
+    fn id(&mut self, node: &Node) -> Option<String> {
+        node.get("id").and_then(|id| self.text(id, "an id"))
+    }
+
+    fn reply(&mut self, node: &Node) -> Option<(ReplyExpectation, Span)> {
+        let returns = node.get("returns").map(|n| (ReplyExpectation::Returns(n.to_value()), n.span));
+        let refused = node.get("refused");
+        let refused = refused.and_then(|n| self.text(n, "words").map(|t| (ReplyExpectation::Refused(t), n.span)));
+        let error = node.get("error");
+        let error =
+            error.and_then(|n| self.text(n, "the type of an error").map(|t| (ReplyExpectation::Error(t), n.span)));
+        returns.or(refused).or(error)
     }
 
     fn expectation(&mut self, node: &Node) -> Expectation {
@@ -329,6 +455,13 @@ impl Reader {
             if let Some(node) = node.get(key) {
                 *into = self.words(node, "the id of a step");
             }
+        }
+        if let Some(unread) = node.get("unread") {
+            let names = self.words(unread, "the name of a signal").into_iter().map(|(name, _)| name).collect();
+            expect.unread = Some((names, unread.span));
+        }
+        for entry in node.get("vars").map_or(&[][..], Node::entries) {
+            expect.vars.push((entry.key.clone(), entry.value.to_value(), entry.value.span));
         }
         for entry in node.get("calls").map_or(&[][..], Node::entries) {
             if !self.keys(&entry.value, &CALL_KEYS, "an expected call") {

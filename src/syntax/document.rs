@@ -30,6 +30,33 @@ pub struct Step {
     pub fields: Fields,
 }
 
+impl Step {
+    /// The lists of steps inside, in the order written.
+    pub fn lists(&self) -> Vec<&[Step]> {
+        let mut lists = Vec::new();
+        let own = (&self.action, self.verb_span.start);
+        let mut fields: Vec<(&Field, usize)> =
+            self.fields.0.iter().map(|e| (&e.field, e.key_span.start)).chain([own]).collect();
+        fields.sort_by_key(|(_, start)| *start); // stable: a frozen document has no places, and keeps the table's order
+        for (field, _) in fields {
+            field.lists(&mut lists);
+        }
+        lists
+    }
+}
+
+impl Field {
+    fn lists<'a>(&'a self, into: &mut Vec<&'a [Step]>) {
+        match self {
+            Field::Steps(steps) => into.push(steps),
+            Field::Branches(branches) => into.extend(branches.iter().map(|b| b.steps.as_slice())),
+            Field::List(items) => items.iter().flat_map(|(f, _)| &f.0).for_each(|e| e.field.lists(into)),
+            Field::Map(fields) => fields.0.iter().for_each(|e| e.field.lists(into)),
+            _ => {}
+        }
+    }
+}
+
 /// Keys of the table with what was read for them.
 #[derive(Debug, Clone, Default)]
 pub struct Fields(pub Vec<FieldEntry>);
@@ -57,8 +84,32 @@ pub enum Field {
     Steps(Vec<Step>),
     Texts(Vec<(String, Span)>),
     Map(Fields),
+    /// In the order written.
+    Branches(Vec<Branch>),
+    /// Mappings of a list, each with its place.
+    List(Vec<(Fields, Span)>),
+    /// Mappings by name, in the order of their names.
+    Named(Vec<Named>),
+    /// A bare expression of any kind.
+    Expression(Condition),
     /// It was complained about.
     Broken,
+}
+
+/// A branch of `parallel` or `race`.
+#[derive(Debug, Clone)]
+pub struct Branch {
+    pub name: String,
+    pub span: Span,
+    pub steps: Vec<Step>,
+}
+
+/// A signal or an update.
+#[derive(Debug, Clone)]
+pub struct Named {
+    pub name: String,
+    pub span: Span,
+    pub fields: Fields,
 }
 
 #[derive(Debug, Clone)]
@@ -154,6 +205,11 @@ impl Fields {
         self.0.iter().find(|e| e.key == key)
     }
 
+    /// Whether something in it could not be read, so that what is missing may be that.
+    pub fn broken(&self) -> bool {
+        self.0.iter().any(|entry| matches!(entry.field, Field::Broken))
+    }
+
     pub fn field(&self, key: &str) -> Option<&Field> {
         self.entry(key).map(|e| &e.field)
     }
@@ -225,6 +281,20 @@ impl Fields {
         match self.field(key) {
             Some(Field::Texts(texts)) => Some(texts),
             _ => None,
+        }
+    }
+
+    pub fn named(&self, key: &str) -> &[Named] {
+        match self.field(key) {
+            Some(Field::Named(named)) => named,
+            _ => &[],
+        }
+    }
+
+    pub fn list(&self, key: &str) -> &[(Fields, Span)] {
+        match self.field(key) {
+            Some(Field::List(items)) => items,
+            _ => &[],
         }
     }
 

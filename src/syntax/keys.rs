@@ -33,6 +33,20 @@ pub enum Form {
     /// A JSON Schema.
     Schema,
     Steps,
+    /// A mapping from names to steps, in the order written: the branches of `parallel` and `race`.
+    Branches,
+    /// A list of mappings with these keys; the words say what one of them is.
+    List(&'static [Key], &'static str),
+    /// A mapping from words to mappings with these keys; the words say what one of them is.
+    Named(&'static [Key], &'static str),
+    /// A mapping from words to values.
+    WordValues,
+    /// A bare expression that gives a list, or a YAML list of values.
+    Items,
+    /// A YAML list of values.
+    ValueList,
+    /// `true` and nothing else.
+    True,
     /// A text or a list of texts, each an error type or a pattern of one.
     Patterns,
     /// A status such as `200` or `2xx`, or a list of them.
@@ -88,17 +102,37 @@ pub static HEADER: &[Key] = &[
     key("input", Form::Schema, "JSON Schema of the input"),
     key("returns", Form::Schema, "JSON Schema of the result"),
     key("vars", Form::Assignments, "what the run remembers, with first values"),
-    key("signals", Form::Later, "messages the run takes"),
-    key("updates", Form::Later, "requests that change the run and are answered"),
-    key("queries", Form::Later, "questions the run answers"),
+    key("signals", Form::Named(SIGNAL, "a signal"), "messages the run takes"),
+    key("updates", Form::Named(UPDATE, "an update"), "requests that change the run and are answered"),
+    key("queries", Form::WordValues, "questions the run answers, with what it answers"),
     key("search", Form::Later, "search attributes"),
-    key("defaults", Form::Map(DEFAULTS), "what `http` steps have unless they say otherwise"),
+    key("defaults", Form::Map(DEFAULTS), "what `http` and `activity` steps have unless they say otherwise"),
     must("steps", Form::Steps, "what the process does"),
 ];
 
 static DEFAULTS: &[Key] = &[
     key("http", Form::Map(HTTP_DEFAULTS), "for every `http` step"),
-    key("activity", Form::Later, "for every `activity` step"),
+    key("activity", Form::Map(ACTIVITY_DEFAULTS), "for every `activity` step"),
+];
+
+static SIGNAL: &[Key] = &[
+    key("summary", Form::Text, "one line for people"),
+    key("payload", Form::Schema, "JSON Schema of what it carries; none carries nothing"),
+    key(
+        "keep",
+        Form::Choice(&["all", "last"]),
+        "`last`: the newest takes the place of an unread one; `all` unless said",
+    ),
+    key("do", Form::Steps, "steps for every delivery; without them it waits for a `wait`"),
+];
+
+static UPDATE: &[Key] = &[
+    key("summary", Form::Text, "one line for people"),
+    key("payload", Form::Schema, "JSON Schema of what it carries; none carries nothing"),
+    key("check", Form::Condition, "refused unless this holds"),
+    key("otherwise", Form::Template, "what the caller hears of a refusal"),
+    key("do", Form::Steps, "what it does"),
+    key("returns", Form::Value, "what the caller gets; null unless said"),
 ];
 
 static HTTP_DEFAULTS: &[Key] = &[
@@ -106,6 +140,12 @@ static HTTP_DEFAULTS: &[Key] = &[
     key("retry", Form::Map(RETRY), "how a failed attempt is tried again"),
     key("expect", Form::Statuses, "accepted statuses; 2xx unless said"),
     key("headers", Form::Values, "request headers"),
+];
+
+static ACTIVITY_DEFAULTS: &[Key] = &[
+    key("timeout", Form::Duration, "of one attempt; 5m unless said"),
+    key("retry", Form::Map(RETRY), "how a failed attempt is tried again"),
+    key("queue", Form::Word, "the task queue of its worker"),
 ];
 
 pub static COMMON: &[Key] = &[
@@ -142,9 +182,22 @@ static HTTP: &[Key] = &[
 ];
 
 static WAIT: &[Key] = &[
-    key("until", Form::Later, "a condition to wait for"),
-    key("signal", Form::Later, "a signal to wait for"),
-    key("where", Form::Later, "which message to take"),
+    key("until", Form::Condition, "a condition to wait for"),
+    key("signal", Form::Word, "a signal to wait for"),
+    key("where", Form::Condition, "which message to take"),
+];
+
+static ACTIVITY: &[Key] = &[
+    must("name", Form::Word, "the type of the activity, as its worker names it"),
+    key("queue", Form::Word, "the task queue of its worker"),
+    key("args", Form::ValueList, "its arguments, in order"),
+    key("reply", Form::Schema, "JSON Schema of what it gives"),
+];
+
+static SEND: &[Key] = &[
+    must("signal", Form::Word, "the name of the signal"),
+    must("to", Form::Template, "the id of the run that gets it"),
+    key("payload", Form::Value, "what it carries"),
 ];
 
 static FAIL: &[Key] = &[
@@ -158,50 +211,69 @@ static RETRY_BESIDE: &[Key] = &[key("retry", Form::Map(RETRY), "how a failed att
 static IF_BESIDE: &[Key] =
     &[must("then", Form::Steps, "steps if it is true"), key("else", Form::Steps, "steps if it is false")];
 
-const fn later(name: &'static str, beside: &'static [Key], words: &'static str) -> Verb {
-    Verb { name, form: Form::Later, beside, needs_id: false, words }
+const fn later(name: &'static str, words: &'static str) -> Verb {
+    Verb { name, form: Form::Later, beside: &[], needs_id: false, words }
 }
 
-static LOOP_BESIDE: &[Key] = &[
-    key("in", Form::Later, "the items"),
-    key("do", Form::Later, "the steps of a round"),
-    key("index", Form::Later, "a name for the number of the round"),
-    key("collect", Form::Later, "the result of an item"),
-    key("parallel", Form::Later, "how many items at once"),
+const fn verb_of(name: &'static str, form: Form, beside: &'static [Key], words: &'static str) -> Verb {
+    Verb { name, form, beside, needs_id: false, words }
+}
+
+const fn leaving(name: &'static str, form: Form, beside: &'static [Key], words: &'static str) -> Verb {
+    Verb { name, form, beside, needs_id: true, words }
+}
+
+static WAY: &[Key] = &[
+    key("when", Form::Condition, "this way is taken if it is the first that is true"),
+    key("do", Form::Steps, "its steps"),
+    key("else", Form::Steps, "steps where no way fits; stands last and alone"),
 ];
-static DO_BESIDE: &[Key] = &[key("do", Form::Later, "the steps of a round")];
-static TRY_BESIDE: &[Key] =
-    &[key("catch", Form::Later, "steps for an error"), key("finally", Form::Later, "steps that always run")];
-static WAIT_BESIDE: &[Key] = &[key("forever", Form::Later, "that the wait may last for ever")];
+
+static FOR_BESIDE: &[Key] = &[
+    must("in", Form::Items, "the items: an expression or a list"),
+    must("do", Form::Steps, "the steps for an item"),
+    key("index", Form::Name, "a name for the number of the item, from 0"),
+    key("collect", Form::Value, "the result of an item; that of its last step unless said"),
+    key("parallel", Form::Integer { least: 1, most: 1_000 }, "how many items at once; 1 unless said"),
+    key("on-error", Form::Choice(&["fail", "skip", "report"]), "what an item that fails does; `fail` unless said"),
+];
+static WHILE_BESIDE: &[Key] = &[must("do", Form::Steps, "the steps of a round")];
+static PARALLEL_BESIDE: &[Key] =
+    &[key("on-error", Form::Choice(&["fail", "skip", "report"]), "what a branch that fails does; `fail` unless said")];
+static CATCH: &[Key] = &[
+    key("error", Form::Patterns, "the errors it takes; all unless said"),
+    key("when", Form::Condition, "only if; `error` may be asked"),
+    key("as", Form::Name, "a name for the error; `error` unless said"),
+    must("do", Form::Steps, "the steps for the error"),
+];
+static TRY_BESIDE: &[Key] = &[
+    key("catch", Form::List(CATCH, "a `catch`"), "steps for errors; the first that fits"),
+    key("finally", Form::Steps, "steps that always run"),
+];
+static WAIT_BESIDE: &[Key] = &[key("forever", Form::True, "that the wait may last for ever")];
 
 /// Every verb of the language, built or not. Order is the order in which messages list them.
 pub static VERBS: &[Verb] = &[
-    Verb { name: "set", form: Form::Assignments, beside: &[], needs_id: false, words: "assign names" },
-    Verb {
-        name: "http",
-        form: Form::Map(HTTP),
-        beside: RETRY_BESIDE,
-        needs_id: true,
-        words: "one request to a service",
-    },
-    Verb { name: "wait", form: Form::MomentOr(WAIT), beside: WAIT_BESIDE, needs_id: true, words: "let time pass" },
-    Verb { name: "if", form: Form::Condition, beside: IF_BESIDE, needs_id: false, words: "one way or the other" },
-    Verb { name: "return", form: Form::Value, beside: &[], needs_id: false, words: "end the run with a result" },
-    Verb { name: "fail", form: Form::Map(FAIL), beside: &[], needs_id: false, words: "end with an error" },
-    Verb { name: "log", form: Form::Template, beside: &[], needs_id: false, words: "a line in the run's journal" },
-    later("activity", RETRY_BESIDE, "any Temporal activity"),
-    later("switch", &[], "the first way that fits"),
-    later("for", LOOP_BESIDE, "steps for each item"),
-    later("while", DO_BESIDE, "steps as long as a condition holds"),
-    later("parallel", &[], "branches beside each other"),
-    later("race", &[], "the first branch to end wins"),
-    later("try", TRY_BESIDE, "steps with a way out of errors"),
-    later("do", &[], "a group of steps"),
-    later("run", &[], "a child run"),
-    later("send", &[], "a signal to another run"),
-    later("ask", &[], "a task for people"),
-    later("break", &[], "leave the loop"),
-    later("continue", &[], "the next round of the loop"),
+    verb_of("set", Form::Assignments, &[], "assign names"),
+    leaving("http", Form::Map(HTTP), RETRY_BESIDE, "one request to a service"),
+    leaving("activity", Form::Map(ACTIVITY), RETRY_BESIDE, "any Temporal activity"),
+    leaving("wait", Form::MomentOr(WAIT), WAIT_BESIDE, "let time pass, or wait for a condition or a signal"),
+    verb_of("if", Form::Condition, IF_BESIDE, "one way or the other"),
+    verb_of("switch", Form::List(WAY, "a way"), &[], "the first way that fits"),
+    verb_of("for", Form::Name, FOR_BESIDE, "steps for each item"),
+    verb_of("while", Form::Condition, WHILE_BESIDE, "steps as long as a condition holds"),
+    verb_of("parallel", Form::Branches, PARALLEL_BESIDE, "branches beside each other"),
+    verb_of("race", Form::Branches, &[], "the first branch to end wins"),
+    verb_of("try", Form::Steps, TRY_BESIDE, "steps with a way out of errors"),
+    verb_of("do", Form::Steps, &[], "a group of steps"),
+    leaving("send", Form::Map(SEND), &[], "a signal to another run"),
+    verb_of("return", Form::Value, &[], "end the run with a result"),
+    verb_of("fail", Form::Map(FAIL), &[], "end with an error"),
+    verb_of("break", Form::True, &[], "leave the loop"),
+    verb_of("continue", Form::True, &[], "the next round of the loop"),
+    verb_of("log", Form::Template, &[], "a line in the run's journal"),
+    later("run", "a child run"),
+    later("ask", "a task for people"),
 ];
 
 /// The keys below which the order of a mapping has a meaning: branches start in the order written.

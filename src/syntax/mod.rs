@@ -13,7 +13,8 @@ mod tree;
 mod yaml;
 
 pub use document::{
-    Assignment, Condition, Document, Field, FieldEntry, Fields, Place, Step, Written, WrittenKind, located, located_in,
+    Assignment, Branch, Condition, Document, Field, FieldEntry, Fields, Named, Place, Step, Written, WrittenKind,
+    located, located_in,
 };
 pub use meant::{length, short};
 pub use tree::{Entry, Kind, Node, Text};

@@ -1,12 +1,14 @@
 //! Tree to document, led by the table in `keys`. Every complaint of a file comes in one pass: a broken part is noted
 //! and the rest is read on.
 
+mod lists;
+
 use std::collections::BTreeSet;
 
 use super::document::{
-    Assignment, Condition, Document, Field, FieldEntry, Fields, Place, Step, Written, WrittenKind, located_in,
+    Assignment, Condition, Document, Field, FieldEntry, Fields, Place, Written, WrittenKind, located_in,
 };
-use super::keys::{self, COMMON, Form, HEADER, Key, VERBS, Verb};
+use super::keys::{self, COMMON, Form, HEADER, Key};
 use super::meant;
 use super::tree::{Entry, Kind, Node, Text};
 use crate::diagnostic::{Code, Diagnostic, Span};
@@ -143,6 +145,19 @@ impl Reader<'_> {
                 _ => self.shape(node, "a JSON Schema (a mapping)", None),
             },
             Form::Steps => self.steps(node),
+            Form::Branches => self.branches(node),
+            Form::List(keys, what) => self.list_of(node, keys, what),
+            Form::Named(keys, what) => self.named(node, keys, what),
+            Form::WordValues => self.word_values(node),
+            Form::Items => self.items(node),
+            Form::ValueList => match node.kind {
+                Kind::List(_) => Field::Value(self.written(node)),
+                _ => self.shape(node, "a list of values", Some("write them in brackets: `[\"${input.userId}\"]`")),
+            },
+            Form::True => match node.kind {
+                Kind::Bool(true) => Field::Flag(true),
+                _ => self.shape(node, "`true`", Some("write `true`, or leave the key out")),
+            },
             Form::Patterns => self.texts(node, "an error type or a list of them", |text| {
                 (!text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.*".contains(c)))
                     .then(|| text.to_owned())
@@ -235,7 +250,11 @@ impl Reader<'_> {
     fn variable(&mut self, node: &Node) -> Field {
         let Some(text) = self.text(node, "a name") else { return Field::Broken };
         let inner = text.text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}')).map(str::trim);
-        if let Some(inner) = inner.filter(|inner| meant::is_name(inner)) {
+        let item = text.text.split_once(" in ").filter(|(item, _)| meant::is_name(item.trim()));
+        if let Some((item, list)) = item {
+            let help = format!("write `for: {}` and beside it `in: {}`", item.trim(), list.trim());
+            self.error(Code::BadName, node.span, format!("`{}` is not a name", text.text)).help = Some(help);
+        } else if let Some(inner) = inner.filter(|inner| meant::is_name(inner)) {
             let help = format!("this must be constant; write the name alone: `save: {inner}`");
             self.error(Code::BadName, node.span, format!("`{}` is not a name", text.text)).help = Some(help);
         } else if self.name(&text.text, node.span) {
@@ -481,98 +500,6 @@ impl Reader<'_> {
             }
         }
         Field::Texts(texts)
-    }
-
-    fn steps(&mut self, node: &Node) -> Field {
-        let Kind::List(items) = &node.kind else {
-            return self.shape(node, "a list of steps", Some("each step begins with `- `"));
-        };
-        let mut steps = Vec::new();
-        for item in items {
-            match self.step(item) {
-                Some(step) => steps.push(step),
-                None => self.lose(item.span),
-            }
-        }
-        // Steps that all could not be read are no empty list.
-        if steps.is_empty() && !items.is_empty() { Field::Broken } else { Field::Steps(steps) }
-    }
-
-    fn step(&mut self, node: &Node) -> Option<Step> {
-        let Kind::Map(entries) = &node.kind else {
-            let help = "a step is a mapping with one verb: `- wait: 3d`";
-            self.shape(node, "a step", Some(help));
-            return None;
-        };
-        let found: Vec<(&Entry, &'static Verb)> =
-            entries.iter().filter_map(|e| keys::verb(&e.key).map(|v| (e, v))).collect();
-        // `do` and `parallel` are verbs and also keys of other verbs: the verb is the one that explains the rest.
-        let explains = |(_, verb): &&(&Entry, &'static Verb)| {
-            found.iter().all(|(_, other)| other.name == verb.name || verb.beside.iter().any(|k| k.name == other.name))
-        };
-        let Some((entry, verb)) = found.iter().find(explains).copied() else {
-            self.verbs_complaint(node, entries, &found);
-            return None;
-        };
-        if !verb.built() {
-            self.not_supported(verb.name, entry.key_span);
-            return None;
-        }
-        let action = self.field(entry, verb.form);
-        let of = format!("{} step", meant::a(verb.name));
-        let rest =
-            Node { span: node.span, kind: Kind::Map(entries.iter().filter(|e| e.key != verb.name).cloned().collect()) };
-        let fields = self.fields(&rest, COMMON, verb.beside, &of, &|name| {
-            let homes = keys::homes(name);
-            let list = homes.iter().map(|h| format!("`{h}`")).collect::<Vec<_>>().join(", ");
-            if !homes.is_empty() {
-                return Some(format!("`{name}` belongs to a step with {list}"));
-            }
-            let inside = meant::inside(name);
-            if inside.contains(&verb.name) {
-                return Some(format!("indent it below `{}`", verb.name));
-            }
-            inside.first().map(|home| format!("`{name}` belongs below `{home}`"))
-        });
-        if verb.needs_id && fields.entry("id").is_none() {
-            self.error(Code::MissingId, entry.key_span, format!("{of} wants an `id`")).help =
-                Some("it is what history, diffs and tests point at: `- id: some-name`".into());
-        }
-        Some(Step { span: node.span, verb, verb_span: entry.key_span, action, fields })
-    }
-
-    fn verbs_complaint(&mut self, node: &Node, entries: &[Entry], found: &[(&Entry, &'static Verb)]) {
-        if let [(first, one), (second, two), ..] = found {
-            let message = format!("a step has one verb, this one has `{}` and `{}`", one.name, two.name);
-            let help = "make two steps of it: each begins with `- `";
-            let complaint = self.error(Code::TwoVerbs, second.key_span, message);
-            complaint.related.push((first.key_span, "the first verb".into()));
-            complaint.help = Some(help.into());
-            return;
-        }
-        let list =
-            || VERBS.iter().filter(|v| v.built()).map(|v| format!("`{}`", v.name)).collect::<Vec<_>>().join(", ");
-        let stranger =
-            entries.iter().find(|e| !COMMON.iter().any(|k| k.name == e.key) && keys::homes(&e.key).is_empty());
-        if let Some(entry) = stranger {
-            let near =
-                || similar(&entry.key, VERBS.iter().map(|v| v.name)).map(|word| format!("did you mean `{word}`?"));
-            let inside =
-                || meant::inside(&entry.key).first().map(|home| format!("`{}` belongs below `{home}`", entry.key));
-            let help = meant::verb(&entry.key).map(str::to_owned).or_else(near).or_else(inside);
-            let help = help.unwrap_or_else(|| format!("the verbs are {}", list()));
-            self.error(Code::NoVerb, entry.key_span, format!("`{}` is not a verb", entry.key)).help = Some(help);
-            return;
-        }
-        let beside = entries.iter().find_map(|e| keys::homes(&e.key).first().map(|home| (e, *home)));
-        if let Some((entry, home)) = beside {
-            let help = format!("it belongs to a step with `{home}`, in the same mapping");
-            self.error(Code::NoVerb, entry.key_span, format!("`{}` wants {}", entry.key, meant::a(home))).help =
-                Some(help);
-            return;
-        }
-        let at = entries.first().map_or(node.span, |e| e.key_span);
-        self.error(Code::NoVerb, at, "the step has no verb").help = Some(format!("add one of {}", list()));
     }
 }
 

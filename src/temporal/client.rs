@@ -17,17 +17,16 @@ use temporalio_common::protos::temporal::api::history::v1::{HistoryEvent, histor
 use temporalio_common::protos::temporal::api::operatorservice::v1::{
     AddSearchAttributesRequest, ListSearchAttributesRequest,
 };
-use temporalio_common::protos::temporal::api::query::v1::WorkflowQuery;
 use temporalio_common::protos::temporal::api::workflowservice::v1::{
     DescribeWorkflowExecutionRequest, GetSystemInfoRequest, GetWorkflowExecutionHistoryRequest,
-    ListWorkflowExecutionsRequest, QueryWorkflowRequest, RequestCancelWorkflowExecutionRequest,
+    ListWorkflowExecutionsRequest, RequestCancelWorkflowExecutionRequest, TerminateWorkflowExecutionRequest,
 };
 use temporalio_common::search_attributes::{SearchAttributeKey, SearchAttributes};
 use tonic::{Code, Request, Status};
 use url::Url;
 
 use super::wire::{self, StartInput};
-use super::workflow::{QUERY_POSITION, WORKFLOW};
+use super::workflow::WORKFLOW;
 use crate::value::Value;
 
 const PROCESS: SearchAttributeKey<String> = SearchAttributeKey::keyword("FermataProcess");
@@ -196,7 +195,7 @@ impl Temporal {
         &self.task_queue
     }
 
-    fn error(&self, status: &Status) -> TemporalError {
+    pub(super) fn error(&self, status: &Status) -> TemporalError {
         match status.code() {
             Code::NotFound => TemporalError::NotFound,
             Code::Unavailable | Code::DeadlineExceeded | Code::Cancelled => {
@@ -276,7 +275,7 @@ impl Temporal {
         }
     }
 
-    fn execution(id: &str) -> Option<WorkflowExecution> {
+    pub(super) fn execution(id: &str) -> Option<WorkflowExecution> {
         Some(WorkflowExecution { workflow_id: id.to_owned(), run_id: String::new() })
     }
 
@@ -367,32 +366,6 @@ impl Temporal {
         }
     }
 
-    /// Where the run stands, as its worker sees it. Errors: [`TemporalError::NoWorker`] after `within`.
-    pub async fn position(&self, id: &str, within: StdDuration) -> Result<Value, TemporalError> {
-        let request = QueryWorkflowRequest {
-            namespace: self.namespace.clone(),
-            execution: Self::execution(id),
-            query: Some(WorkflowQuery { query_type: QUERY_POSITION.to_owned(), query_args: None, header: None }),
-            query_reject_condition: 0,
-        };
-        let mut request = Request::new(request);
-        request.set_timeout(within);
-        let mut service = self.client.connection().workflow_service();
-        let answer = tokio::time::timeout(within, service.query_workflow(request)).await;
-        let answer = match answer {
-            Err(_) => return Err(TemporalError::NoWorker),
-            Ok(Err(status)) => match status.code() {
-                Code::DeadlineExceeded | Code::Cancelled | Code::FailedPrecondition => {
-                    return Err(TemporalError::NoWorker);
-                }
-                _ => return Err(self.error(&status)),
-            },
-            Ok(Ok(answer)) => answer.into_inner(),
-        };
-        let payloads = answer.query_result.map(|p| p.payloads).unwrap_or_default();
-        wire::value(&payloads).map_err(|e| TemporalError::NotUnderstood(e.to_string()))
-    }
-
     /// Asks the run to end as cancelled. Idempotent; a closed run stays as it is.
     pub async fn cancel(&self, id: &str, reason: &str) -> Result<(), TemporalError> {
         let request = RequestCancelWorkflowExecutionRequest {
@@ -412,6 +385,19 @@ impl Temporal {
             }
             Err(status) => Err(self.error(&status)),
         }
+    }
+
+    /// Ends the run at once; nothing of it runs any more.
+    pub async fn terminate(&self, id: &str, reason: &str) -> Result<(), TemporalError> {
+        let request = TerminateWorkflowExecutionRequest {
+            namespace: self.namespace.clone(),
+            workflow_execution: Self::execution(id),
+            reason: reason.to_owned(),
+            identity: format!("fermata@{}", std::process::id()),
+            ..Default::default()
+        };
+        let mut service = self.client.connection().workflow_service();
+        service.terminate_workflow_execution(Request::new(request)).await.map(|_| ()).map_err(|s| self.error(&s))
     }
 
     /// One page of runs, in the server's order, and the token of the next.

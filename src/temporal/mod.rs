@@ -6,6 +6,8 @@
 mod address;
 mod client;
 pub mod dev_server;
+mod issue;
+mod message;
 mod pace;
 pub mod program;
 mod record;
@@ -16,6 +18,7 @@ mod worker;
 mod workflow;
 
 pub use client::{Description, Ending, Filter, Listed, RunStatus, SEARCH_ATTRIBUTES, Started, Temporal, TemporalError};
+pub use message::Asked;
 #[doc(hidden)]
 pub use pace::{Pace, PacedAttempt, set_pace};
 #[doc(hidden)]
@@ -23,6 +26,6 @@ pub use record::{Applied, set_recorder};
 pub use request::Services;
 #[doc(hidden)]
 pub use request::{HttpActivity, HttpCall};
-pub use wire::StartInput;
+pub use wire::{StartInput, UpdateInput};
 pub use worker::{RunningWorker, WorkerConfig, WorkerError, start as start_worker};
 pub use workflow::WORKFLOW;

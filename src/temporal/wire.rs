@@ -1,10 +1,13 @@
 //! What travels to and from Temporal: payloads, and the start input of a run.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex};
 
 use temporalio_common::data_converters::RawValue;
 use temporalio_common::protos::temporal::api::common::v1::Payload;
 
+use crate::machine::{Refusal, RunError, UpdateOutcome};
+use crate::plan::{Plan, from_frozen};
 use crate::value::{JsonError, Value, from_json, to_json};
 
 /// The version of the form of [`StartInput`].
@@ -54,6 +57,84 @@ pub fn value(payloads: &[Payload]) -> Result<Value, WireError> {
     }
 }
 
+/// The input of the one update (docs/contract.md).
+#[derive(Debug, Clone, PartialEq)]
+pub struct UpdateInput {
+    pub name: String,
+    pub payload: Value,
+    pub id: Option<String>,
+}
+
+impl UpdateInput {
+    /// What nobody declares.
+    pub fn none() -> UpdateInput {
+        UpdateInput { name: String::new(), payload: Value::Null, id: None }
+    }
+
+    /// Total: what cannot be read is an update that nobody declares (R6).
+    pub fn read(payloads: &[Payload]) -> UpdateInput {
+        let input = value(payloads).unwrap_or_default();
+        let text = |name| input.get(name).and_then(Value::as_text).map(str::to_owned);
+        UpdateInput {
+            name: text("name").unwrap_or_default(),
+            payload: input.get("payload").cloned().unwrap_or_default(),
+            id: text("id"),
+        }
+    }
+
+    pub fn to_value(&self) -> Value {
+        Value::map([
+            ("name", Value::text(self.name.as_str())),
+            ("payload", self.payload.clone()),
+            ("id", self.id.as_deref().map_or(Value::Null, Value::text)),
+        ])
+    }
+}
+
+/// The kinds of a refusal, which its text begins with: of a refused update only the text reaches the caller.
+const REFUSALS: [&str; 4] = ["unknown", "payload-invalid", "refused", "run-ended"];
+
+pub fn refusal_text(refusal: &Refusal) -> String {
+    format!("{}: {}", refusal.kind, refusal.message)
+}
+
+/// Reads what [`refusal_text`] wrote.
+pub fn refusal(text: &str) -> Option<Refusal> {
+    let (kind, message) = text.split_once(": ")?;
+    REFUSALS.contains(&kind).then(|| Refusal { kind: kind.to_owned(), message: message.to_owned() })
+}
+
+/// The outcome of an accepted update: `{returned}`, `{refused: {kind, message}}` or `{failed: error}`.
+pub fn outcome_value(outcome: &UpdateOutcome) -> Value {
+    match outcome {
+        UpdateOutcome::Returned(value) => Value::map([("returned", value.clone())]),
+        UpdateOutcome::Refused(refusal) => {
+            let (kind, message) = (Value::text(refusal.kind.as_str()), Value::text(refusal.message.as_str()));
+            Value::map([("refused", Value::map([("kind", kind), ("message", message)]))])
+        }
+        UpdateOutcome::Failed(error) => Value::map([("failed", error.to_value())]),
+    }
+}
+
+/// Reads what [`outcome_value`] wrote.
+pub fn outcome(value: &Value) -> Option<UpdateOutcome> {
+    let text = |of: &Value, name| of.get(name).and_then(Value::as_text).map(str::to_owned);
+    if let Some(value) = value.get("returned") {
+        return Some(UpdateOutcome::Returned(value.clone()));
+    }
+    if let Some(refused) = value.get("refused") {
+        return Some(UpdateOutcome::Refused(Refusal {
+            kind: text(refused, "kind")?,
+            message: text(refused, "message")?,
+        }));
+    }
+    value.get("failed").and_then(RunError::from_value).map(UpdateOutcome::Failed)
+}
+
+/// Plans by digest: runs of one definition share one plan.
+static PLANS: Mutex<BTreeMap<String, Arc<Plan>>> = Mutex::new(BTreeMap::new());
+const PLANS_KEPT: usize = 256;
+
 /// The start input of a run: all it needs for life, so that no worker needs the files it came from.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StartInput {
@@ -69,6 +150,23 @@ pub struct StartInput {
 }
 
 impl StartInput {
+    /// The plan of the frozen definition. Errors: words; one that is not the definition it says it is.
+    pub fn plan(&self) -> Result<Arc<Plan>, String> {
+        let mut plans = PLANS.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(plan) = plans.get(&self.digest).filter(|plan| plan.canonical() == self.document) {
+            return Ok(plan.clone());
+        }
+        let plan = from_frozen(&self.document).map_err(|e| e.to_string())?;
+        if plan.digest() != self.digest {
+            return Err("the frozen definition does not have the digest it was started with".to_owned());
+        }
+        if plans.len() >= PLANS_KEPT {
+            plans.clear();
+        }
+        plans.insert(self.digest.clone(), plan.clone());
+        Ok(plan)
+    }
+
     /// JSON; the document stands in it as it is, byte for byte.
     pub fn to_json(&self) -> String {
         let text = |text: &str| to_json(&Value::text(text));

@@ -8,46 +8,40 @@
 use std::any::Any;
 use std::collections::{BTreeMap, VecDeque};
 use std::future::poll_fn;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::time::{Duration as StdDuration, SystemTime, UNIX_EPOCH};
 
 use futures::future::{FutureExt, LocalBoxFuture};
 use temporalio_common::data_converters::{PayloadConverter, RawValue};
-use temporalio_common::error::IncomingError;
 use temporalio_common::protos::temporal::api::common::v1::Payloads;
-use temporalio_common::{ActivityCloseTimeouts, MemoValue, RetryPolicy, WorkflowDefinition};
+use temporalio_common::{MemoValue, WorkflowDefinition};
 use temporalio_sdk::workflow_interceptors::WorkflowOutputValue;
 use temporalio_sdk::workflows::{
     UpdateDefinitionDescriptor, WorkflowDefinitionDescriptor, WorkflowError, WorkflowImplementation,
 };
 use temporalio_sdk::{
-    ActivityCancellationType, ActivityExecutionError, ActivityOptions, ApplicationFailure, TimerOptions,
-    WaitConditionOptions, WorkflowCancellationToken, WorkflowContext, WorkflowContextView, WorkflowTermination,
+    ApplicationFailure, WaitConditionOptions, WorkflowCancellationToken, WorkflowContext, WorkflowContextView,
+    WorkflowTermination,
 };
 
+use super::issue::{Flying, Key, issue};
 use super::pace::{self, Pace};
 use super::record::{Applied, recorder};
-use super::request::HttpCall;
-use super::wire::{self, StartInput};
-use crate::machine::{self, Call, CallError, CallOutcome, Command, End, Event, Run, RunError, State, positions};
-use crate::plan::{ENGINE, Plan, from_frozen};
+use super::wire::{self, StartInput, UpdateInput};
+use crate::machine::{self, Command, End, Event, QueryError, Run, RunError, State, UpdateOutcome, positions};
+use crate::plan::{ENGINE, Plan};
 use crate::value::{Time, Value};
 
 /// The workflow type of every run, kept for ever.
 pub const WORKFLOW: &str = "fermata";
 /// The one update; the author's name travels inside.
 pub const UPDATE: &str = "update";
+/// The header of a signal that holds its id.
+pub const MESSAGE_ID: &str = "fermata-id";
 /// Asks where a run stands.
 pub const QUERY_POSITION: &str = "$position";
-/// The longest id an activity gets; longer paths are cut and end in a hash.
-const MAX_ID: usize = 200;
-/// A worker that vanished is noticed after this long.
-const HEARTBEAT: StdDuration = StdDuration::from_secs(10);
-/// Beyond the attempt's own timeout, which the activity keeps itself.
-const GRACE: StdDuration = StdDuration::from_secs(5);
-
 /// What is known once the start input was understood.
 struct Known {
     plan: Arc<Plan>,
@@ -61,8 +55,12 @@ pub struct Host {
     instance: u64,
     /// The server's time of the event that was applied last, in milliseconds since 1970.
     server_now: i64,
-    pace: Option<Pace>,
+    pub(super) pace: Option<Pace>,
     todo: VecDeque<Command>,
+    /// How many updates reached the machine: their numbers.
+    updates: u64,
+    /// Outcomes of updates that nobody has picked up.
+    answers: BTreeMap<u64, UpdateOutcome>,
     end: Option<End>,
     /// Since the last wait: `None` no event, `Some(true)` events but no command.
     quiet: Option<bool>,
@@ -75,7 +73,7 @@ fn millis(time: Option<SystemTime>) -> i64 {
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
-fn std_millis(millis: i64) -> StdDuration {
+pub(super) fn std_millis(millis: i64) -> StdDuration {
     StdDuration::from_millis(u64::try_from(millis).unwrap_or(0))
 }
 
@@ -102,6 +100,8 @@ impl Host {
             instance: INSTANCES.fetch_add(1, Ordering::Relaxed),
             server_now: 0,
             todo: VecDeque::new(),
+            updates: 0,
+            answers: BTreeMap::new(),
             end: None,
             quiet: None,
         };
@@ -121,7 +121,7 @@ impl Host {
     }
 
     /// How long the server must wait from now on for a moment of the run's own time.
-    fn server_wait(&self, due: i64) -> StdDuration {
+    pub(super) fn server_wait(&self, due: i64) -> StdDuration {
         let wait = match &self.pace {
             Some(pace) => pace.server(due).saturating_sub(self.server_now),
             None => due.saturating_sub(self.clock()),
@@ -136,7 +136,8 @@ impl Host {
         let Ok(known) = &mut self.known else { return };
         let told = recorder().map(|r| (r, event.clone()));
         let output = machine::apply(&known.plan, &mut known.state, now, event);
-        self.quiet = Some(self.quiet != Some(false) && output.commands.is_empty());
+        let quiet = output.commands.iter().all(|command| matches!(command, Command::Answer { .. }));
+        self.quiet = Some(self.quiet != Some(false) && quiet);
         if let Some((recorder, event)) = told {
             let workflow_id = self.workflow_id.clone();
             let late = self.pace.as_ref().map_or(0, |pace| self.server_now - pace.server(now.millis()));
@@ -145,12 +146,15 @@ impl Host {
         for command in output.commands {
             match command {
                 Command::End(end) => self.end = Some(end),
+                Command::Answer { update, outcome } => {
+                    self.answers.insert(update, outcome);
+                }
                 other => self.todo.push_back(other),
             }
         }
     }
 
-    fn clock(&self) -> i64 {
+    pub(super) fn clock(&self) -> i64 {
         self.known.as_ref().map_or(0, |known| known.state.clock().millis())
     }
 }
@@ -167,164 +171,13 @@ fn understand(input: Option<&RawValue>) -> Result<(StartInput, Arc<Plan>), RunEr
     if start.engine > ENGINE {
         panic!("run of engine {}; this program knows up to {ENGINE}", start.engine);
     }
-    let plan = plan_of(&start).map_err(wrong)?;
+    let plan = start.plan().map_err(wrong)?;
     Ok((start, plan))
-}
-
-/// Plans by digest: runs of one definition share one plan.
-static PLANS: Mutex<BTreeMap<String, Arc<Plan>>> = Mutex::new(BTreeMap::new());
-const PLANS_KEPT: usize = 256;
-
-fn plan_of(start: &StartInput) -> Result<Arc<Plan>, String> {
-    let mut plans = PLANS.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    if let Some(plan) = plans.get(&start.digest).filter(|plan| plan.canonical() == start.document) {
-        return Ok(plan.clone());
-    }
-    let plan = from_frozen(&start.document).map_err(|e| e.to_string())?;
-    if plan.digest() != start.digest {
-        return Err("the frozen definition does not have the digest it was started with".to_owned());
-    }
-    if plans.len() >= PLANS_KEPT {
-        plans.clear();
-    }
-    plans.insert(start.digest.clone(), plan.clone());
-    Ok(plan)
-}
-
-type Key = (u8, i64, u64);
-/// Answers of calls, by number.
-const RESULT: u8 = 0;
-/// Timers, by due time and number.
-const TIMER: u8 = 1;
-
-struct Flying<'a> {
-    token: WorkflowCancellationToken,
-    future: LocalBoxFuture<'a, Event>,
 }
 
 enum Step {
     Issue,
     Events(Vec<Event>),
-}
-
-/// Hands a command to the SDK, which writes it when this is called, not when the future is polled: the order of issue
-/// is the order in history.
-fn issue<'a>(ctx: &'a WorkflowContext<Host>, out: &mut BTreeMap<Key, Flying<'a>>, command: Command) {
-    let token = WorkflowCancellationToken::new();
-    let (key, future) = match command {
-        Command::Call(call) => issue_call(ctx, token.clone(), *call),
-        Command::Timer { number, due, path } => {
-            let wait = ctx.state(|host| host.server_wait(due.millis()));
-            let options = TimerOptions::builder(wait).cancellation_token(token.clone()).summary(cut(&path)).build();
-            let fired = ctx.timer(options).map(move |_| Event::Fired { timer: number }).boxed_local();
-            ((TIMER, due.millis(), number), fired)
-        }
-        Command::Withdraw { number } => {
-            // A result of the current batch has left the map already: nothing to cancel, the machine sees a stray.
-            let Some(key) = out.keys().find(|key| key.2 == number).copied() else { return };
-            if let Some(flying) = out.get(&key) {
-                flying.token.cancel();
-            }
-            if key.0 == TIMER {
-                out.remove(&key); // its future is ready at once and means nothing any more
-            }
-            return;
-        }
-        Command::End(_) => return,
-    };
-    out.insert(key, Flying { token, future });
-}
-
-fn issue_call<'a>(
-    ctx: &'a WorkflowContext<Host>,
-    token: WorkflowCancellationToken,
-    call: Call,
-) -> (Key, LocalBoxFuture<'a, Event>) {
-    let number = call.number;
-    let retry = &call.request.retry;
-    let paced = ctx.state(|host| host.pace.is_some());
-    let clock = ctx.state(Host::clock);
-    let wait = |own: i64| ctx.state(|host| host.server_wait(clock.saturating_add(own)));
-    let mut policy = RetryPolicy::default();
-    policy.set_initial_interval(std_millis(retry.first.millis().max(1)));
-    policy.set_backoff_coefficient(retry.factor.to_string().parse().unwrap_or(2.0));
-    policy.set_maximum_interval(Some(std_millis(retry.longest.millis().max(1))));
-    policy.set_maximum_attempts(retry.attempts.unwrap_or(0));
-    let (total, attempt) = (wait(retry.total.millis()), wait(call.request.timeout.millis()));
-    let timeouts = ActivityCloseTimeouts::ScheduleAndStartToClose {
-        schedule_to_close: if paced { total.max(StdDuration::from_secs(120)) } else { total },
-        start_to_close: if paced { StdDuration::from_secs(60) } else { attempt + GRACE },
-    };
-    let summary = format!("{} {} {}", call.request.service, call.request.method, call.request.path);
-    let options = ActivityOptions::with_close_timeouts(timeouts)
-        .heartbeat_timeout(HEARTBEAT)
-        .retry_policy(policy)
-        .cancellation_type(ActivityCancellationType::TryCancel)
-        .cancellation_token(token)
-        .activity_id(cut(&call.path))
-        .summary(cut(&summary))
-        .build();
-    let input = Value::map([
-        ("path", Value::text(call.path)),
-        ("idempotencyKey", Value::text(call.idempotency_key)),
-        ("request", call.request.to_value()),
-    ]);
-    let answer = ctx.execute_activity(HttpCall, wire::raw_value(&input), options);
-    let event = answer.map(move |result| Event::Answered { call: number, outcome: outcome(result) });
-    ((RESULT, 0, number), event.boxed_local())
-}
-
-/// A text that Temporal takes as an id or summary: at most [`MAX_ID`] bytes, the rest as a hash.
-fn cut(text: &str) -> String {
-    use sha2::{Digest, Sha256};
-    if text.len() <= MAX_ID {
-        return text.to_owned();
-    }
-    let hash: String = Sha256::digest(text.as_bytes()).iter().take(6).map(|b| format!("{b:02x}")).collect();
-    let mut end = MAX_ID - hash.len() - 1;
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    format!("{}~{hash}", text.get(..end).unwrap_or(""))
-}
-
-/// What the machine hears of an activity's end. Total: what cannot be read is an error with words.
-fn outcome(result: Result<RawValue, ActivityExecutionError>) -> CallOutcome {
-    let failed = |kind: &str, message: String| CallOutcome {
-        result: Err(CallError { kind: kind.to_owned(), message, details: Value::Null }),
-        attempts: None,
-    };
-    let attempts = |value: &Value| match value.get("attempts") {
-        Some(Value::Number(n)) => u32::try_from(*n).ok(),
-        _ => None,
-    };
-    match result {
-        Ok(raw) => match wire::value(&raw.payloads) {
-            Ok(value) => {
-                CallOutcome { attempts: attempts(&value), result: Ok(value.get("reply").cloned().unwrap_or_default()) }
-            }
-            Err(error) => failed("http.invalid-reply", error.to_string()),
-        },
-        Err(ActivityExecutionError::Failed(failure)) => match failure.cause() {
-            Some(IncomingError::Application(application)) => {
-                let details = application.raw_details().map(wire::value).and_then(Result::ok).unwrap_or_default();
-                CallOutcome {
-                    attempts: attempts(&details),
-                    result: Err(CallError {
-                        kind: application.type_name().unwrap_or("http.unreachable").to_owned(),
-                        message: application.source_error().to_string(),
-                        details: details.get("details").cloned().unwrap_or_default(),
-                    }),
-                }
-            }
-            Some(IncomingError::Timeout(_)) => {
-                failed("http.timeout", "no attempt ended before the time for all of them was over".to_owned())
-            }
-            _ => failed("http.unreachable", failure.to_string()),
-        },
-        Err(ActivityExecutionError::Cancelled(_)) => failed("cancelled", "the call was cancelled".to_owned()),
-        Err(other) => failed("http.unreachable", other.to_string()),
-    }
 }
 
 /// A wait that the cancel of the run does not end.
@@ -475,25 +328,52 @@ impl WorkflowImplementation for Host {
         input: Box<dyn Any>,
     ) -> LocalBoxFuture<'static, Result<(), WorkflowError>> {
         let payload = input.downcast::<Value>().map_or(Value::Null, |value| *value);
-        let event = Event::Signal { name: name.to_owned(), payload };
+        let id = ctx.headers().get(MESSAGE_ID).and_then(|id| wire::value(std::slice::from_ref(id)).ok());
+        let id = id.and_then(|id| id.as_text().map(str::to_owned));
+        let event = Event::Signal { name: name.to_owned(), payload, id };
         ctx.state_mut(|host| host.apply(ctx.workflow_time(), event));
         std::future::ready(Ok(())).boxed_local()
     }
 
-    fn decode_update_input(_: &str, _: Payloads, _: &PayloadConverter) -> Result<Option<Box<dyn Any>>, WorkflowError> {
-        Ok(Some(Box::new(())))
+    fn decode_update_input(
+        _: &str,
+        payloads: Payloads,
+        _: &PayloadConverter,
+    ) -> Result<Option<Box<dyn Any>>, WorkflowError> {
+        Ok(Some(Box::new(UpdateInput::read(&payloads.payloads))))
     }
 
-    fn validate_update(&self, _: WorkflowContextView, _: &str, _: Box<dyn Any>) -> Result<(), WorkflowError> {
-        Err(refused("this run declares no updates"))
+    fn validate_update(&self, _: WorkflowContextView, _: &str, input: Box<dyn Any>) -> Result<(), WorkflowError> {
+        let Ok(input) = input.downcast::<UpdateInput>() else { return Err(refused("the update is not understood")) };
+        let known = self.known.as_ref().map_err(|error| refused(&error.message))?;
+        match machine::refusal(&known.plan, &known.state, &input.name, &input.payload, input.id.as_deref()) {
+            None => Ok(()),
+            Some(refusal) => Err(refused(&wire::refusal_text(&refusal))),
+        }
     }
 
     fn dispatch_update(
-        _: WorkflowContext<Self>,
+        ctx: WorkflowContext<Self>,
         _: &str,
-        _: Box<dyn Any>,
+        input: Box<dyn Any>,
     ) -> LocalBoxFuture<'static, Result<Boxed, WorkflowError>> {
-        std::future::ready(Err(refused("this run declares no updates"))).boxed_local()
+        let UpdateInput { name, payload, id } =
+            input.downcast::<UpdateInput>().map_or_else(|_| UpdateInput::none(), |i| *i);
+        // Check and first block are one (R13): the event is applied here, before anything else of the task.
+        let number = ctx.state_mut(|host| {
+            let number = host.updates;
+            host.updates += 1;
+            host.apply(ctx.workflow_time(), Event::Update { number, name, payload, id });
+            number
+        });
+        async move {
+            let _ = ctx.wait_condition_with_options(|host| host.answers.contains_key(&number), shielded()).await;
+            match ctx.state_mut(|host| host.answers.remove(&number)) {
+                Some(outcome) => Ok(Box::new(wire::raw_value(&wire::outcome_value(&outcome))) as Boxed),
+                None => Err(refused("the update was not answered")),
+            }
+        }
+        .boxed_local()
     }
 
     fn decode_query_input(
@@ -501,14 +381,22 @@ impl WorkflowImplementation for Host {
         _: &Payloads,
         _: &PayloadConverter,
     ) -> Result<Option<Box<dyn Any>>, WorkflowError> {
-        Ok((name == QUERY_POSITION).then(|| Box::new(()) as Box<dyn Any>))
+        // Names that begin with two underscores are the SDK's own.
+        Ok((!name.starts_with("__")).then(|| Box::new(()) as Box<dyn Any>))
     }
 
-    fn dispatch_query(&self, _: WorkflowContextView, _: &str, _: Box<dyn Any>) -> Result<Boxed, WorkflowError> {
-        let found = match &self.known {
-            Ok(known) => positions(&known.plan, &known.state).iter().map(|p| p.to_value()).collect(),
-            Err(_) => Vec::new(),
+    fn dispatch_query(&self, _: WorkflowContextView, name: &str, _: Box<dyn Any>) -> Result<Boxed, WorkflowError> {
+        let answer = match &self.known {
+            Ok(known) if name == QUERY_POSITION => {
+                Ok(Value::List(positions(&known.plan, &known.state).iter().map(|p| p.to_value()).collect()))
+            }
+            Ok(known) => machine::query(&known.plan, &known.state, name).map_err(|error| match error {
+                QueryError::Unknown(message) => format!("unknown: {message}"),
+                QueryError::Expression(message) => format!("expression: {message}"),
+            }),
+            Err(_) if name == QUERY_POSITION => Ok(Value::List(Vec::new())),
+            Err(error) => Err(format!("expression: {}", error.message)),
         };
-        Ok(Box::new(wire::raw_value(&Value::List(found))) as Boxed)
+        answer.map(|value| Box::new(wire::raw_value(&value)) as Boxed).map_err(|message| refused(&message))
     }
 }

@@ -15,6 +15,8 @@ pub struct Case {
     pub plan: Arc<Plan>,
     pub scenarios: Vec<(Scenario, Option<String>)>,
     pub source: Source,
+    /// Why no server can show it; another test does.
+    pub simulator_only: bool,
 }
 
 pub fn trials() -> Vec<Trial> {
@@ -56,17 +58,24 @@ fn run(path: &Path) -> Result<(), String> {
 /// Reads a case file. Errors: complaints, as an author would see them.
 pub fn read(path: &Path) -> Result<Case, String> {
     let text = std::fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()))?;
-    let source = Source::new(path.display().to_string(), text.as_str());
+    let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+    let case = from_text(&name, &text)?;
+    Ok(Case { source: Source::new(path.display().to_string(), text), ..case })
+}
+
+/// Reads the text of a case file.
+pub fn from_text(name: &str, text: &str) -> Result<Case, String> {
+    let source = Source::new(name, text);
     let shown = |complaints: &[_]| render_all(complaints, &source, false);
-    let (tree, complaints) = read_tree(&text);
+    let (tree, complaints) = read_tree(text);
     let tree = tree.filter(|_| !has_errors(&complaints)).ok_or_else(|| shown(&complaints))?;
     if let Some(unknown) =
-        tree.entries().iter().find(|e| !["case", "definition", "scenarios"].contains(&e.key.as_str()))
+        tree.entries().iter().find(|e| !["case", "simulator-only", "definition", "scenarios"].contains(&e.key.as_str()))
     {
         return Err(format!("`{}` is not a key of a case file", unknown.key));
     }
     let definition = tree.get("definition").ok_or("the case has no `definition`")?;
-    let (plan, complaints) = from_tree(definition, &text, &Home::default());
+    let (plan, complaints) = from_tree(definition, text, &Home::default());
     let plan = plan.ok_or_else(|| shown(&complaints))?;
     let mut scenarios = Vec::new();
     if let Some(Node { kind: Kind::List(items), .. }) = tree.get("scenarios") {
@@ -81,8 +90,8 @@ pub fn read(path: &Path) -> Result<Case, String> {
             scenarios.push((scenario, trace));
         }
     }
-    let name = path.file_stem().unwrap().to_string_lossy().into_owned();
-    Ok(Case { name, plan, scenarios, source })
+    let simulator_only = tree.get("simulator-only").is_some();
+    Ok(Case { name: name.to_owned(), plan, scenarios, source, simulator_only })
 }
 
 /// Takes one key out of a mapping.

@@ -38,8 +38,7 @@ fn dev(folder: &Folder, arguments: &[&str]) -> Result<Dev, String> {
     let api = program.line("  API  ")?;
     let base = api.split_whitespace().nth(1).unwrap_or("").to_owned();
     let temporal = program.line("  Temporal  ")?.split_whitespace().nth(1).unwrap_or("").to_owned();
-    let curls = (0..3).map(|_| program.line("  curl ")).collect::<Result<_, _>>()?;
-    program.line("Ctrl-C")?;
+    let curls = program.lines_until("Ctrl-C")?.into_iter().filter(|line| line.starts_with("  curl ")).collect();
     Ok(Dev { program, base, temporal, curls })
 }
 
@@ -58,7 +57,9 @@ fn what_it_prints_works_as_printed() -> Result<(), String> {
     let folder = Folder::new();
     shipped(&folder);
     let mut dev = dev(&folder, &[])?;
-    let [start, status, result] = dev.curls.as_slice() else { return Err("not three lines".into()) };
+    let [start, status, limit, progress, address, purchase, result] = dev.curls.as_slice() else {
+        return Err(format!("other lines: {:#?}", dev.curls));
+    };
     let started = shell(start)?;
     if started["created"] != true || started["version"] != 2 {
         return Err(started.to_string());
@@ -70,8 +71,22 @@ fn what_it_prints_works_as_printed() -> Result<(), String> {
     if run["position"][0]["step"] != "grace" {
         return Err(run.to_string());
     }
-    if shell(result)? != json!({"status": "running"}) {
-        return Err("the result is not `running`".into());
+    if shell(limit)? != json!(5) {
+        return Err("the update did not answer".into());
+    }
+    let told = shell(progress)?;
+    if told != json!({"reminders": 0, "limit": 5, "at": ["grace"]}) {
+        return Err(told.to_string());
+    }
+    for signal in [address, purchase] {
+        if shell(signal)?["id"] != started["id"] {
+            return Err(format!("not taken: {signal}"));
+        }
+    }
+    // The purchase waits in the inbox through the grace, and ends the run behind it.
+    let ended = shell(result)?;
+    if ended != json!({"used": true, "reminders": 0}) {
+        return Err(ended.to_string());
     }
     let runtime = tokio::runtime::Runtime::new().map_err(|e| e.to_string())?;
     let api = Api::new(&dev.base);

@@ -9,7 +9,9 @@
     reason = "a test that cannot go on says where it stopped"
 )]
 
+mod activity;
 mod cases;
+mod conversations;
 mod dev;
 mod diagnostics;
 mod documents;
@@ -35,6 +37,7 @@ fn main() {
     trials.extend(documents::trials());
     trials.extend(dev::trials());
     trials.extend(service::trials());
+    trials.extend(conversations::trials());
     trials.extend(temporal::trials());
     let conclusion = libtest_mimic::run(&arguments, trials);
     server::end();

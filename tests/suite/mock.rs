@@ -18,6 +18,8 @@ use url::Url;
 pub struct Dealt {
     pub reaction: Option<Reaction>,
     pub offset: i64,
+    /// When the next attempt begins, if there is one.
+    pub next: Option<i64>,
 }
 
 #[derive(Clone, Debug)]
@@ -77,16 +79,22 @@ impl Mock {
         self.seen.lock().unwrap().iter().filter(|s| s.key.starts_with(&format!("{uid}:"))).cloned().collect()
     }
 
-    fn next(&self, key: &str, at: &str) -> Option<(Dealt, i64)> {
-        let (uid, path) = key.split_once(':')?;
+    /// The next answer for a path of a run.
+    pub fn next(&self, run: &str, path: &str) -> Option<(Dealt, i64)> {
         let mut runs = self.runs.lock().unwrap();
-        let service = format!("/{}/", at.split('/').nth(1).unwrap_or(""));
-        let name = [uid, &service].into_iter().find(|n| runs.contains_key(*n))?.to_owned();
-        let run = runs.get_mut(&name)?;
+        let run = runs.get_mut(run)?;
         let used = run.used.entry(path.to_owned()).or_default();
         let dealt = run.deals.get(path)?.get(*used).cloned()?;
         *used += 1;
         Some((dealt, run.began))
+    }
+
+    /// The same for a request: by the idempotency key, else by the service.
+    fn next_request(&self, key: &str, at: &str) -> Option<(Dealt, i64)> {
+        let (uid, path) = key.split_once(':')?;
+        let service = format!("/{}/", at.split('/').nth(1).unwrap_or(""));
+        let name = [uid, &service].into_iter().find(|n| self.runs.lock().unwrap().contains_key(*n))?.to_owned();
+        self.next(&name, path)
     }
 }
 
@@ -94,7 +102,7 @@ async fn answer(State(mock): State<Mock>, request: Request) -> Response {
     let key = request.headers().get("idempotency-key").and_then(|k| k.to_str().ok()).unwrap_or("").to_owned();
     let (method, path) = (request.method().to_string(), request.uri().to_string());
     let body = String::from_utf8_lossy(&to_bytes(request.into_body(), 4 << 20).await.unwrap_or_default()).into_owned();
-    let next = mock.next(&key, &path);
+    let next = mock.next_request(&key, &path);
     mock.seen.lock().unwrap().push(Seen { method, path, key, body, at: unix_millis() });
     let Some((dealt, began)) = next else { return StatusCode::OK.into_response() };
     let Some(reaction) = dealt.reaction else { return std::future::pending().await };
@@ -109,6 +117,7 @@ async fn answer(State(mock): State<Mock>, request: Request) -> Response {
             let body = if to_json(&body) == "null" { Body::empty() } else { Body::from(to_json(&body)) };
             response.body(body).unwrap()
         }
+        Reaction::Value(value) => to_json(&value).into_response(),
         // A body that breaks off is how a connection breaks from here.
         Reaction::Error { .. } => {
             let broken = futures::stream::once(async { Err::<Vec<u8>, _>(std::io::Error::other("broken on purpose")) });

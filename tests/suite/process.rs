@@ -54,15 +54,14 @@ pub struct Running {
 
 impl Running {
     pub fn start(folder: &Folder, arguments: &[&str], environment: &[(&str, &str)]) -> Running {
-        let mut child = Command::new(fermata())
-            .args(arguments)
-            .current_dir(folder.path())
-            .envs(environment.iter().copied())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut command = Command::new(fermata());
+        command.args(arguments).current_dir(folder.path()).envs(environment.iter().copied());
+        Running::of(command)
+    }
+
+    /// Any program.
+    pub fn of(mut command: Command) -> Running {
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let (to, lines) = channel();
         let pipes: [Box<dyn std::io::Read + Send>; 2] =
             [Box::new(child.stdout.take().unwrap()), Box::new(child.stderr.take().unwrap())];
@@ -91,6 +90,13 @@ impl Running {
                 Err(_) => return Err(format!("`{part}` was not printed; printed was:\n{}", self.seen.join("\n"))),
             }
         }
+    }
+
+    /// The lines up to one that holds a text.
+    pub fn lines_until(&mut self, part: &str) -> Result<Vec<String>, String> {
+        let from = self.seen.len();
+        self.line(part)?;
+        Ok(self.seen[from..].to_vec())
     }
 
     pub fn id(&self) -> u32 {
@@ -182,6 +188,10 @@ impl Api {
     pub fn new(base: &str) -> Api {
         let _ = rustls::crypto::ring::default_provider().install_default();
         Api { client: Client::builder().no_proxy().build().unwrap(), base: base.to_owned() }
+    }
+
+    pub fn base(&self) -> &str {
+        &self.base
     }
 
     pub async fn send(

@@ -74,6 +74,7 @@ impl Server {
             let mock = Mock::start().await?;
             let services = Services { otherwise: Some(mock.url.clone()), ..Services::default() };
             let (mut clients, mut workers) = (HashMap::new(), Vec::new());
+            begin_activities(&url, mock.clone()).await?;
             for (queue, cached_runs) in [(CACHED, 1_000), (UNCACHED, 0)] {
                 let client = Temporal::connect(&url, "default", queue, Duration::from_secs(10))
                     .await
@@ -92,6 +93,23 @@ impl Server {
         self.clients[queue].clone()
     }
 
+    /// A client of a queue that no other test uses.
+    pub fn own_client(&self, queue: &str) -> Result<Temporal, String> {
+        let connected = Temporal::connect(&self.url, "default", queue, Duration::from_secs(10));
+        self.runtime.block_on(connected).map_err(|e| e.to_string())
+    }
+
+    /// A worker on the queue of a client.
+    pub async fn own_worker(&self, client: &Temporal, cached: bool) -> Result<RunningWorker, String> {
+        let services = Services { otherwise: Some(self.mock.url.clone()), ..Services::default() };
+        let config = WorkerConfig {
+            cached_runs: if cached { 100 } else { 0 },
+            sticky: Duration::from_millis(100),
+            grace: Duration::from_millis(100),
+        };
+        start_worker(client, &services, config).await.map_err(|e| e.to_string())
+    }
+
     /// What each instance of a run's code was fed, in the order the instances began.
     pub fn instances(&self, workflow_id: &str) -> Vec<Vec<Applied>> {
         let all = self.applied.lock().unwrap().get(workflow_id).cloned().unwrap_or_default();
@@ -104,4 +122,27 @@ impl Server {
         }
         found
     }
+}
+
+/// A worker of foreign activities, on a thread of its own; it ends with the process.
+async fn begin_activities(url: &Url, mock: Mock) -> Result<(), String> {
+    let (url, (ready_to, ready)) = (url.clone(), tokio::sync::oneshot::channel());
+    let body = move || {
+        let tokio = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        tokio.block_on(async move {
+            let runtime = temporalio_sdk::Runtime::from_current_tokio(Default::default()).unwrap();
+            let options = temporalio_client::ConnectionOptions::new(url).build();
+            let connection = temporalio_client::Connection::connect(options).await.unwrap();
+            let options = temporalio_client::ClientOptions::new("default").build();
+            let client = temporalio_client::Client::new(connection, options).unwrap();
+            let options = temporalio_sdk::WorkerOptions::new(crate::activity::QUEUE)
+                .register_activities(crate::activity::Works { mock })
+                .build();
+            let mut worker = temporalio_sdk::Worker::new(&runtime, client, options).unwrap();
+            let _ = ready_to.send(());
+            worker.run().await.unwrap();
+        });
+    };
+    std::thread::Builder::new().name("activities".into()).spawn(body).map_err(|e| e.to_string())?;
+    ready.await.map_err(|_| "the worker of the test's activities did not begin".to_owned())
 }

@@ -28,19 +28,19 @@ pub fn trials() -> Vec<Trial> {
 }
 
 /// A `serve` against the shared server, on a task queue of its own.
-struct Serving {
-    program: Running,
-    api: Api,
+pub struct Serving {
+    pub program: Running,
+    pub api: Api,
 }
 
-fn configuration(server: &Server, queue: &str) -> String {
+pub fn configuration(server: &Server, queue: &str) -> String {
     format!(
         "[temporal]\naddress = \"{}\"\ntask_queue = \"{queue}\"\n[service.s]\nurl = \"{}s\"\nallow = [\"loopback\"]\n",
         server.url, server.mock.url
     )
 }
 
-fn serve(folder: &Folder, arguments: &[&str]) -> Result<Serving, String> {
+pub fn serve(folder: &Folder, arguments: &[&str]) -> Result<Serving, String> {
     let all = [&["serve", "--listen", "127.0.0.1:0"], arguments].concat();
     let mut program = Running::start(folder, &all, &[]);
     let line = program.line("fermata serves at ")?;
@@ -48,7 +48,7 @@ fn serve(folder: &Folder, arguments: &[&str]) -> Result<Serving, String> {
     Ok(Serving { program, api })
 }
 
-async fn ready(serving: &Serving) -> Result<(), String> {
+pub async fn ready(serving: &Serving) -> Result<(), String> {
     // 200 answers plain text, so the JSON is null.
     serving.api.until("/readyz", Json::is_null).await.map(|_| ())
 }
@@ -460,7 +460,7 @@ fn the_server_follows_the_policy() -> Result<(), String> {
          retry: { attempts: 5, first: 200ms, factor: 2, longest: 500ms }\n",
     );
     let wrong = |status| Reaction::Reply { status, headers: Default::default(), body: Value::Null };
-    let deals = (0..5).map(|_| Dealt { reaction: Some(wrong(503)), offset: 0 }).collect();
+    let deals = (0..5).map(|_| Dealt { reaction: Some(wrong(503)), offset: 0, next: None }).collect();
     // The uid is made by the service, so every run without answers of its own gets these.
     server.mock.deal_any("policy", unix_millis(), [("call".to_owned(), deals)].into());
     let failed = run_on(&folder, "Policy", "a")?;

@@ -6,10 +6,12 @@ use std::path::Path;
 use std::sync::{Condvar, Mutex};
 use std::time::Duration;
 
-use fermata::machine::{End, Prepared, Run, State, Trace, What, apply, prepare};
+use fermata::machine::{Command, End, Prepared, Run, State, Trace, UpdateOutcome, What, apply, prepare, strand_of};
 use fermata::plan::{ENGINE, Home, Plan, from_yaml};
-use fermata::simulate::{Happening, Report, Scenario, Status, simulate};
-use fermata::temporal::{Applied, Ending, Pace, PacedAttempt, StartInput, set_pace};
+use fermata::simulate::{Happening, Reaction, Replied, Report, Scenario, Status, simulate};
+use fermata::temporal::{
+    Applied, Asked, Ending, Pace, PacedAttempt, StartInput, Temporal, TemporalError, UpdateInput, set_pace,
+};
 use fermata::value::{Time, Value, to_json};
 use libtest_mimic::Trial;
 
@@ -22,6 +24,8 @@ use crate::server::{CACHED, Server, UNCACHED, server};
 const GAP: i64 = 400;
 const ATTEMPT: i64 = 150;
 const SLOWER: [i64; 3] = [1, 3, 8];
+/// What stopping or starting a worker takes at most, in milliseconds of the server.
+const WORKER: i64 = 2_000;
 /// Runs at the same time.
 static RUNS: Slots = Slots::new(8);
 
@@ -30,7 +34,7 @@ pub fn trials() -> Vec<Trial> {
     for path in crate::files("tests/cases", "yaml") {
         let name = path.file_stem().unwrap().to_string_lossy().into_owned();
         // Several kinds of event at one instant: the server's clock cannot be made to do that.
-        if name.starts_with("R1-") {
+        if name.starts_with("R1-") || cases::read(&path).is_ok_and(|case| case.simulator_only) {
             continue;
         }
         for queue in [CACHED, UNCACHED] {
@@ -123,14 +127,19 @@ fn run(path: &Path, queue: &'static str) -> Result<(), String> {
             let plan = &case.plan;
             let scenario = scenario.clone();
             scope.spawn(move || {
-                let _slot = RUNS.take();
-                paced(server, plan, &scenario, queue, &id).map_err(|e| format!("`{}` ({id}): {e}", scenario.name))
+                play(server, plan, &scenario, queue, &id).map_err(|e| format!("`{}` ({id}): {e}", scenario.name))
             })
         };
         let running: Vec<_> = case.scenarios.iter().enumerate().map(one).collect();
         running.into_iter().filter_map(|r| r.join().unwrap().err()).collect()
     });
     if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n")) }
+}
+
+/// Runs the scenario when a place is free.
+pub fn play(server: &Server, plan: &Plan, scenario: &Scenario, queue: &str, id: &str) -> Result<(), String> {
+    let _slot = RUNS.take();
+    paced(server, plan, scenario, queue, id)
 }
 
 /// Runs the scenario; again and slower where events came too late for the pace to tell instants apart.
@@ -151,18 +160,37 @@ fn paced(server: &Server, plan: &Plan, scenario: &Scenario, queue: &str, id: &st
     Err(last)
 }
 
-/// Whether the pace was missed: where the run first parts from the virtual clock, its own time is a later instant, so
+/// Whether the pace was missed: where a strand first parts from the virtual clock, its own time is a later instant, so
 /// something of the instant before had not come yet; or an event came near the end of its gap.
 fn was_late(plan: &Plan, scenario: &Scenario, live: &[Vec<Applied>], gap: i64) -> Result<bool, String> {
     let report = simulate(plan, scenario).map_err(|e| e.to_string())?;
-    let lines = |now: Time, trace: &Trace| (now, serde_json::to_string(trace).unwrap());
-    let shown = |trace: &Trace| !matches!(trace.what, What::Stray { .. });
-    let wanted = report.trace.iter().filter(|(_, t)| shown(t)).map(|(now, t)| lines(*now, t));
     let Some(last) = live.last() else { return Ok(false) };
-    let found = last.iter().flat_map(|a| a.output.trace.iter().filter(|t| shown(t)).map(|t| lines(a.now, t)));
-    let parted = wanted.zip(found).find(|(wanted, found)| wanted != found);
+    let wanted = strands(plan, report.trace.iter().map(|(now, trace)| (*now, trace)));
+    let found = strands(plan, last.iter().flat_map(|a| a.output.trace.iter().map(|trace| (a.now, trace))));
     let near = last.iter().any(|a| a.late * 2 > gap);
-    Ok(near || parted.is_some_and(|((wanted, _), (found, _))| found > wanted))
+    let parted = |(strand, wanted): (&String, &Vec<(Time, String)>)| {
+        let found = found.get(strand).map_or(&[][..], Vec::as_slice);
+        wanted
+            .iter()
+            .zip(found)
+            .find(|(wanted, found)| wanted != found)
+            .is_some_and(|(wanted, found)| found.0 > wanted.0)
+    };
+    Ok(near || wanted.iter().any(parted))
+}
+
+/// The lines of each strand, with the run's own time. Not compared: what a host noticed of something withdrawn, and an
+/// update that came twice, which the server answers by itself (R53).
+fn strands<'a>(plan: &Plan, trace: impl Iterator<Item = (Time, &'a Trace)>) -> BTreeMap<String, Vec<(Time, String)>> {
+    let mut strands: BTreeMap<String, Vec<(Time, String)>> = BTreeMap::new();
+    for (now, line) in trace {
+        let twice = matches!(&line.what, What::Duplicate { event } if event.starts_with("update"));
+        if !twice && !matches!(line.what, What::Stray { .. }) {
+            let text = serde_json::to_string(line).unwrap();
+            strands.entry(strand_of(plan, &line.path)).or_default().push((now, text));
+        }
+    }
+    strands
 }
 
 fn scenario_on(
@@ -187,38 +215,209 @@ fn scenario_on(
         document: plan.canonical().to_owned(),
         input: input.clone(),
     };
-    let client = server.client(queue);
-    server.runtime.block_on(async {
-        let begin = unix_millis();
-        server.mock.deal(&uid, begin, deals(scenario, &report, &pace));
-        set_pace(id, pace.clone());
-        client.start(id, &start, "case").await.map_err(|e| e.to_string())?;
-        let started = tokio::time::Instant::now();
-        for entry in &scenario.timeline {
-            let at = started + Duration::from_millis(pace.offset(entry.after.millis()) as u64);
-            tokio::time::sleep_until(at).await;
-            match entry.happening {
-                Happening::Cancel => client.cancel(id, "scenario").await.map_err(|e| e.to_string())?,
-            }
-        }
-        if report.status == Status::Waiting {
-            return Err("a scenario that only waits cannot be compared yet".to_owned());
-        }
-        let ending = client.ending(id, Duration::from_secs(90)).await.map_err(|e| e.to_string())?;
-        same_ending(ending.ok_or("the run did not end within 90 s")?, &report)
-    })?;
+    let mut stage = Stage::set(server, queue, id, needs_own_worker(scenario))?;
+    // Requests know the uid, activities the id.
+    let (began, deals) = (unix_millis(), deals(scenario, &report, &pace));
+    server.mock.deal(&uid, began, deals.clone());
+    server.mock.deal(id, began, deals);
+    set_pace(id, pace.clone());
+    let replies = stage.play(&start, scenario, &report, &pace)?;
+    same_replies(&replies, &report)?;
     let live = server.instances(id);
-    let last = live.iter().rev().find(|i| ended(i)).ok_or("no instance saw the end")?;
-    same_trace(&report, last)?;
+    let last =
+        live.iter().rev().find(|i| report.status == Status::Waiting || ended(i)).ok_or("no instance saw the end")?;
+    same_trace(plan, &report, last)?;
     // The history, replayed by this code, feeds the same events again.
-    let client = server.client(queue);
-    server.runtime.block_on(client.replay(id)).map_err(|e| format!("replay: {e}"))?;
+    server.runtime.block_on(stage.client.replay(id)).map_err(|e| format!("replay: {e}"))?;
     let all = server.instances(id);
     let replayed = all.last().filter(|i| i[0].instance != last[0].instance).ok_or("the replay was not seen")?;
     same_events(last, replayed)?;
     let process = plan.process().to_owned();
     let run = Run { id: format!("{process}.{key}"), uid, key, process, version: plan.version() };
     pure(plan, State::new(run, input), last)
+}
+
+/// A scenario in which a worker stops needs one that no other test waits for.
+fn needs_own_worker(scenario: &Scenario) -> bool {
+    scenario.timeline.iter().any(|entry| entry.together.len() > 1)
+        || scenario.timeline.iter().flat_map(|e| &e.together).any(|h| *h == Happening::WorkerDown)
+}
+
+/// Where a scenario is played: a client, and a worker of its own where it must stop.
+struct Stage<'a> {
+    server: &'a Server,
+    client: Temporal,
+    id: String,
+    own: bool,
+    worker: Option<fermata::temporal::RunningWorker>,
+    cached: bool,
+}
+
+impl<'a> Stage<'a> {
+    fn set(server: &'a Server, queue: &str, id: &str, own: bool) -> Result<Stage<'a>, String> {
+        let cached = queue == CACHED;
+        let client = if own { server.own_client(id)? } else { server.client(queue) };
+        let mut stage = Stage { server, client, id: id.to_owned(), own, worker: None, cached };
+        if own {
+            server.runtime.block_on(stage.up())?;
+        }
+        Ok(stage)
+    }
+
+    async fn up(&mut self) -> Result<(), String> {
+        self.worker = Some(self.server.own_worker(&self.client, self.cached).await?);
+        Ok(())
+    }
+
+    async fn down(&mut self) -> Result<(), String> {
+        match self.worker.take() {
+            Some(worker) => worker.stop().await.map_err(|e| e.to_string()),
+            None => Ok(()),
+        }
+    }
+
+    /// Starts the run, lets the timeline happen at its pace, and waits for the end. Gives what updates and queries
+    /// answered.
+    fn play(
+        &mut self,
+        start: &StartInput,
+        scenario: &Scenario,
+        report: &Report,
+        pace: &Pace,
+    ) -> Result<BTreeMap<usize, Replied>, String> {
+        let server = self.server;
+        server.runtime.block_on(async {
+            self.client.start(&self.id, start, "case").await.map_err(|e| e.to_string())?;
+            let started = tokio::time::Instant::now();
+            let offset = |after: i64| Duration::from_millis(u64::try_from(pace.offset(after)).unwrap_or(0));
+            let (mut at, mut replies, mut sent) = (0, BTreeMap::new(), Vec::new());
+            for entry in &scenario.timeline {
+                let instant = started + offset(entry.after.millis());
+                let over = report.status != Status::Waiting && report.took < entry.after;
+                if entry.together.len() > 1 {
+                    // All of it is there when the worker comes back: one task.
+                    tokio::time::sleep_until(instant - Duration::from_millis(WORKER as u64)).await;
+                    self.down().await?;
+                }
+                tokio::time::sleep_until(instant).await;
+                for happening in &entry.together {
+                    match happening {
+                        Happening::WorkerDown => self.down().await?,
+                        Happening::WorkerUp => self.up().await?,
+                        other => {
+                            let reply = self.send(other.clone(), at, over);
+                            if self.own && self.worker.is_none() && matches!(other, Happening::Update { .. }) {
+                                // It is answered when the worker is back; the next must come behind it.
+                                sent.push(tokio::spawn(reply));
+                                tokio::time::sleep(Duration::from_millis(100)).await;
+                            } else if let Some((at, reply)) = reply.await? {
+                                replies.insert(at, reply);
+                            }
+                        }
+                    }
+                    at += 1;
+                }
+                if entry.together.len() > 1 {
+                    self.up().await?;
+                }
+            }
+            for reply in sent {
+                let reply = reply.await.map_err(|e| e.to_string())??;
+                replies.extend(reply);
+            }
+            if report.status == Status::Waiting {
+                let end = report.took.millis().max(scenario.timeline.last().map_or(0, |e| e.after.millis()));
+                tokio::time::sleep_until(started + offset(end)).await;
+                self.waits_as(report).await?;
+                self.client.terminate(&self.id, "the scenario ends here").await.map_err(|e| e.to_string())?;
+            } else {
+                let ending = self.client.ending(&self.id, Duration::from_secs(90)).await.map_err(|e| e.to_string())?;
+                same_ending(ending.ok_or("the run did not end within 90 s")?, report)?;
+            }
+            self.down().await?;
+            Ok(replies)
+        })
+    }
+
+    /// Until the run waits where it waits on the virtual clock.
+    async fn waits_as(&self, report: &Report) -> Result<(), String> {
+        let mut wanted: Vec<String> = report.waiting.iter().map(|p| p.path.clone()).collect();
+        wanted.sort();
+        let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
+        loop {
+            let found = self.client.position(&self.id, Duration::from_secs(10)).await.map_err(|e| e.to_string())?;
+            let Value::List(found) = found else { return Err("no position".to_owned()) };
+            let mut found: Vec<String> = found.iter().filter_map(|p| p.get("path").map(Value::to_display)).collect();
+            found.sort();
+            if found == wanted {
+                return Ok(());
+            }
+            if tokio::time::Instant::now() > deadline {
+                return Err(format!("the run waits at {found:?}, on the virtual clock at {wanted:?}"));
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Sends one thing of the timeline. Of a run that is over a message is refused by the server.
+    fn send(
+        &self,
+        happening: Happening,
+        at: usize,
+        over: bool,
+    ) -> impl Future<Output = Result<Option<(usize, Replied)>, String>> + use<> {
+        let (client, id) = (self.client.clone(), self.id.clone());
+        async move {
+            let ended = || {
+                let refusal =
+                    fermata::machine::Refusal { kind: "run-ended".into(), message: "the run has ended".into() };
+                Ok(Some((at, Replied::Update(UpdateOutcome::Refused(refusal)))))
+            };
+            match happening {
+                Happening::Cancel => client.cancel(&id, "scenario").await.map(|()| None).map_err(|e| e.to_string()),
+                Happening::Signal { name, payload, id: message } => {
+                    let message = message.unwrap_or_else(|| format!("message-{at}"));
+                    match client.signal(&id, &name, &payload, &message).await {
+                        Err(TemporalError::NotFound) if over => Ok(None),
+                        other => other.map(|()| None).map_err(|e| format!("signal {name}: {e}")),
+                    }
+                }
+                Happening::Update { name, payload, id: message, .. } => {
+                    let input =
+                        UpdateInput { name, payload, id: Some(message.unwrap_or_else(|| format!("message-{at}"))) };
+                    match client.update(&id, &input, Duration::from_secs(60)).await {
+                        Err(TemporalError::NotFound) => ended(),
+                        other => other
+                            .map(|outcome| Some((at, Replied::Update(outcome))))
+                            .map_err(|e| format!("update {}: {e}", input.name)),
+                    }
+                }
+                Happening::Query { name, .. } => match client.query(&id, &name, Duration::from_secs(20)).await {
+                    Ok(Asked::Answer(value)) => Ok(Some((at, Replied::Query(Ok(value))))),
+                    Ok(Asked::Unknown(words) | Asked::Failed(words)) => Ok(Some((at, Replied::Query(Err(words))))),
+                    Err(error) => Err(format!("query {name}: {error}")),
+                },
+                Happening::WorkerDown | Happening::WorkerUp => Ok(None),
+            }
+        }
+    }
+}
+
+fn same_replies(found: &BTreeMap<usize, Replied>, report: &Report) -> Result<(), String> {
+    let shown = |reply: Option<&Replied>| match reply {
+        Some(Replied::Update(UpdateOutcome::Returned(value)) | Replied::Query(Ok(value))) => to_json(value),
+        Some(Replied::Update(UpdateOutcome::Refused(refusal))) => format!("refused {}", refusal.kind),
+        Some(Replied::Update(UpdateOutcome::Failed(error))) => format!("failed {}", error.kind),
+        Some(Replied::Query(Err(words))) => words.clone(),
+        None => "nothing".to_owned(),
+    };
+    for at in found.keys().chain(report.replies.keys()) {
+        let (here, there) = (shown(found.get(at)), shown(report.replies.get(at)));
+        if here != there {
+            return Err(format!("happening {at} answered {here}, on the virtual clock {there}"));
+        }
+    }
+    Ok(())
 }
 
 /// Each instant that the simulator saw or that a timer is due at, in order, gets its place on the server's clock.
@@ -232,19 +431,31 @@ fn pace(scenario: &Scenario, report: &Report, slower: i64) -> Pace {
         }
     }
     instants.extend(scenario.timeline.iter().map(|e| e.after.millis()));
+    // Around a stop or a start of the worker there must be time for it.
+    let stops: BTreeSet<i64> = scenario
+        .timeline
+        .iter()
+        .filter(|e| {
+            e.together.len() > 1 || e.together.iter().any(|h| matches!(h, Happening::WorkerDown | Happening::WorkerUp))
+        })
+        .map(|e| e.after.millis())
+        .collect();
     instants.extend(
         report.deals.iter().flat_map(|d| [Some(d.began), Some(d.ended), d.next]).flatten().map(|t| t.millis() - start),
     );
     let (mut at, mut knots) = (0, Vec::new());
     for own in instants {
+        at += if stops.contains(&own) { WORKER + GAP } else { 0 };
         knots.push((own, at));
+        at += if stops.contains(&own) { WORKER } else { 0 };
         let attempts = report.deals.iter().filter(|d| d.began.millis() - start == own).count() as i64;
         at += (GAP + ATTEMPT * attempts) * slower;
     }
     let mut pace = Pace { start, knots, ..Pace::default() };
     for deal in &report.deals {
         let offset = |time: Time| pace.offset(time.millis() - start);
-        let attempt = PacedAttempt { timeout: deal.late.then(|| offset(deal.ended)), next: deal.next.map(offset) };
+        let attempt =
+            PacedAttempt { timeout: times_out(deal).then(|| offset(deal.ended)), next: deal.next.map(offset) };
         pace.attempts.insert((deal.path.clone(), deal.attempt), attempt);
     }
     pace
@@ -254,12 +465,16 @@ fn deals(scenario: &Scenario, report: &Report, pace: &Pace) -> BTreeMap<String, 
     let mut deals: BTreeMap<String, Vec<Dealt>> = BTreeMap::new();
     for deal in &report.deals {
         let offset = pace.offset(deal.ended.millis() - scenario.at.millis());
-        let timeout =
-            matches!(&deal.answer.reaction, fermata::simulate::Reaction::Error { kind, .. } if kind == "http.timeout");
-        let reaction = (!deal.late && !timeout).then(|| deal.answer.reaction.clone());
-        deals.entry(deal.path.clone()).or_default().push(Dealt { reaction, offset });
+        let next = deal.next.map(|next| pace.offset(next.millis() - scenario.at.millis()));
+        let reaction = (!times_out(deal)).then(|| deal.answer.reaction.clone());
+        deals.entry(deal.path.clone()).or_default().push(Dealt { reaction, offset, next });
     }
     deals
+}
+
+/// Whether an attempt hears no answer: none came in time, or the scenario says so.
+fn times_out(deal: &fermata::simulate::Deal) -> bool {
+    deal.late || matches!(&deal.answer.reaction, Reaction::Error { kind, .. } if kind == "http.timeout")
 }
 
 /// So many at a time.
@@ -317,25 +532,29 @@ fn derived(result: &str) -> bool {
     result.split('"').any(|part| part.len() == 36 && part.matches('-').count() == 4)
 }
 
-fn lines<'a>(trace: impl Iterator<Item = &'a Trace>) -> Vec<String> {
-    // A stray is what a host noticed of something withdrawn; hosts differ in it (R53).
-    trace.filter(|t| !matches!(t.what, What::Stray { .. })).map(|t| serde_json::to_string(t).unwrap()).collect()
-}
-
-fn same_trace(report: &Report, live: &[Applied]) -> Result<(), String> {
-    let wanted = lines(report.trace.iter().map(|(_, t)| t));
-    let found = lines(live.iter().flat_map(|a| &a.output.trace));
+fn same_trace(plan: &Plan, report: &Report, live: &[Applied]) -> Result<(), String> {
     let has_uuid = live.iter().any(|a| a.workflow_id.starts_with("R31-"));
-    let comparable = |line: &String| !(has_uuid && line.contains("\"set\""));
-    let wanted: Vec<_> = wanted.into_iter().filter(comparable).collect();
-    let found: Vec<_> = found.into_iter().filter(comparable).collect();
-    match wanted.iter().zip(&found).find(|(w, f)| w != f) {
-        Some((wanted, found)) => Err(format!("the trace parts: virtual {wanted}, Temporal {found}")),
-        None if wanted.len() != found.len() => {
-            Err(format!("the traces have {} and {} lines: {found:#?}", wanted.len(), found.len()))
+    let comparable = |(_, line): &(Time, String)| !(has_uuid && line.contains("\"set\""));
+    let lines = |strand: Option<&Vec<(Time, String)>>| -> Vec<String> {
+        strand.into_iter().flatten().filter(|line| comparable(line)).map(|(_, line)| line.clone()).collect()
+    };
+    let wanted = strands(plan, report.trace.iter().map(|(now, trace)| (*now, trace)));
+    let found = strands(plan, live.iter().flat_map(|a| a.output.trace.iter().map(|trace| (a.now, trace))));
+    for strand in wanted.keys().chain(found.keys()) {
+        let (wanted, found) = (lines(wanted.get(strand)), lines(found.get(strand)));
+        match wanted.iter().zip(&found).find(|(w, f)| w != f) {
+            Some((wanted, found)) => {
+                return Err(format!("strand `{strand}` parts: virtual {wanted}, Temporal {found}"));
+            }
+            None if wanted.len() != found.len() => {
+                let (long, more) = if wanted.len() > found.len() { ("virtual", &wanted) } else { ("Temporal", &found) };
+                let next = more.get(wanted.len().min(found.len()));
+                return Err(format!("strand `{strand}`: {long} goes on with {next:?}"));
+            }
+            None => {}
         }
-        None => Ok(()),
     }
+    Ok(())
 }
 
 fn same_events(one: &[Applied], other: &[Applied]) -> Result<(), String> {
@@ -361,8 +580,9 @@ fn pure(plan: &Plan, mut state: State, fed: &[Applied]) -> Result<(), String> {
         }
         state = read;
     }
-    match state.end() {
-        Some(End::Completed(_) | End::Failed(_) | End::Cancelled { .. }) => Ok(()),
-        None => Err("alone, the machine did not end".to_owned()),
+    let ends = fed.iter().flat_map(|a| &a.output.commands).any(|c| matches!(c, Command::End(_)));
+    match (state.end(), ends) {
+        (Some(End::Completed(_) | End::Failed(_) | End::Cancelled { .. }), true) | (None, false) => Ok(()),
+        (end, _) => Err(format!("alone, the machine ended otherwise: {end:?}")),
     }
 }

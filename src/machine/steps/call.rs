@@ -3,11 +3,11 @@
 use super::Next;
 use crate::expression::{Failure, Scope, World};
 use crate::machine::error::RunError;
-use crate::machine::event::{Call, CallOutcome, Command};
+use crate::machine::event::{Call, Command, Work};
 use crate::machine::request::Request;
-use crate::machine::state::{Pending, PendingKind, StepFrame};
+use crate::machine::state::{PendingKind, StepFrame};
 use crate::machine::trace::{What, digest};
-use crate::machine::turn::{At, Exit, Turn};
+use crate::machine::turn::{Exit, Turn};
 use crate::plan::Http;
 use crate::syntax::{Written, WrittenKind};
 use crate::value::{Value, to_json};
@@ -18,8 +18,8 @@ const MAX_REQUEST: usize = 1024 * 1024;
 const OWN_HEADERS: [&str; 7] =
     ["host", "content-length", "transfer-encoding", "connection", "upgrade", "te", "idempotency-key"];
 
-pub(super) fn enter(turn: &mut Turn<'_>, frame: &StepFrame, http: &Http, at: At) -> Next {
-    let request = match turn.compute(&frame.path, |scope, world| build(http, scope, world)) {
+pub(super) fn enter(turn: &mut Turn<'_>, id: u64, frame: &StepFrame, http: &Http) -> Next {
+    let request = match turn.compute(id, &frame.path, &[], |scope, world| build(http, scope, world)) {
         Ok(request) => request,
         Err(exit) => return Next::Done(exit),
     };
@@ -29,43 +29,12 @@ pub(super) fn enter(turn: &mut Turn<'_>, frame: &StepFrame, http: &Http, at: At)
         let message = format!("the request has {size} bytes; at most {MAX_REQUEST} can be sent");
         return Next::Done(Exit::Error(RunError::new("http.too-large", message, &frame.path)));
     }
-    let number = turn.number(Pending { strand: at.strand, frame: at.frame, kind: PendingKind::Call });
+    let number = turn.number(id, PendingKind::Call);
     turn.trace(&frame.path, What::Called { request: digest(&value) });
     let idempotency_key = format!("{}:{}", turn.state.run.uid, frame.path);
-    turn.command(Command::Call(Box::new(Call { number, path: frame.path.clone(), idempotency_key, request })));
+    let work = Work::Http(request);
+    turn.command(Command::Call(Box::new(Call { number, path: frame.path.clone(), idempotency_key, work })));
     Next::Suspend(number)
-}
-
-pub(super) fn answered(turn: &mut Turn<'_>, frame: &StepFrame, http: &Http, outcome: CallOutcome) -> Next {
-    let attempts = outcome.attempts;
-    let result = outcome.result.map_err(|e| RunError {
-        attempts,
-        details: e.details,
-        ..RunError::new(e.kind, e.message, &frame.path)
-    });
-    let result = result.and_then(|value| match http.reply.as_ref() {
-        Some(schema) => {
-            let body = value.get("body").unwrap_or(&Value::Null);
-            match schema.violations(body).first() {
-                None => Ok(value),
-                Some(violation) => {
-                    let message =
-                        format!("the reply does not fit `reply`: at `{}`: {}", violation.pointer, violation.detail);
-                    Err(RunError { attempts, ..RunError::new("http.invalid-reply", message, &frame.path) })
-                }
-            }
-        }
-        None => Ok(value),
-    });
-    let named = match &result {
-        Ok(_) => "ok".to_owned(),
-        Err(error) => error.kind.clone(),
-    };
-    turn.trace(&frame.path, What::Ended { outcome: named, attempts });
-    Next::Done(match result {
-        Ok(value) => Exit::Value(value),
-        Err(error) => Exit::Error(error),
-    })
 }
 
 fn build(http: &Http, scope: &dyn Scope, world: &mut World<'_>) -> Result<Request, Failure> {

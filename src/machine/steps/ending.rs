@@ -9,8 +9,8 @@ use crate::syntax::Written;
 use crate::value::Value;
 
 /// The value is fixed here and held against `returns` (R47).
-pub(super) fn enter_return(turn: &mut Turn<'_>, frame: &StepFrame, value: &Written) -> Next {
-    Next::Done(match turn.evaluate(&frame.path, value) {
+pub(super) fn enter_return(turn: &mut Turn<'_>, id: u64, frame: &StepFrame, value: &Written) -> Next {
+    Next::Done(match turn.evaluate(id, &frame.path, value) {
         Ok(value) => match check_result(turn.plan, &value, &frame.path) {
             Ok(()) => Exit::Return(value),
             Err(error) => Exit::Error(error),
@@ -21,6 +21,7 @@ pub(super) fn enter_return(turn: &mut Turn<'_>, frame: &StepFrame, value: &Writt
 
 pub(super) fn enter_fail(
     turn: &mut Turn<'_>,
+    id: u64,
     frame: &StepFrame,
     error: &str,
     message: Option<&Written>,
@@ -32,7 +33,7 @@ pub(super) fn enter_fail(
     let mut values = [Value::Null, Value::Null];
     for (slot, written) in values.iter_mut().zip([message, details]) {
         if let Some(written) = written {
-            match turn.evaluate(&frame.path, written) {
+            match turn.evaluate(id, &frame.path, written) {
                 Ok(value) => *slot = value,
                 Err(exit) => return Next::Done(exit),
             }

@@ -7,12 +7,12 @@ use crate::machine::turn::{Exit, Turn};
 use crate::syntax::Written;
 use crate::value::Value;
 
-pub(super) fn enter(turn: &mut Turn<'_>, frame: &StepFrame, text: &Written) -> Next {
-    let text = match turn.evaluate(&frame.path, text) {
+pub(super) fn enter(turn: &mut Turn<'_>, id: u64, frame: &StepFrame, text: &Written) -> Next {
+    let text = match turn.evaluate(id, &frame.path, text) {
         Ok(value) => value.to_display(),
         Err(Exit::Error(error)) => format!("this line could not be written: {}", error.message),
         Err(exit) => return Next::Done(exit),
     };
     turn.trace(&frame.path, What::Log { text });
-    Next::Done(Exit::Value(Value::Null))
+    Next::value(Value::Null)
 }

@@ -1,48 +1,201 @@
-//! What each kind of step does when it is entered and when what it awaits has come. One file per verb; to add one, copy
-//! the nearest and add its arm below.
+//! What each kind of step does when it is entered, when what it awaits has come, and when a list or branch inside it
+//! has ended. One file per verb; to add one, copy the nearest and add its arms below.
 
+mod activity;
 mod call;
 mod choose;
+mod each;
 mod ending;
 mod log;
+mod parallel;
+mod race;
+mod repeat;
+mod send;
 mod set;
+mod shield;
 mod wait;
+
+use std::collections::BTreeMap;
 
 pub(super) use ending::check_result;
 
+use super::error::RunError;
 use super::event::CallOutcome;
-use super::state::StepFrame;
-use super::turn::{At, Exit, Turn};
-use crate::plan::{Action, ListId, Step};
+use super::state::{Join, Role, Stage, StepFrame};
+use super::trace::What;
+use super::turn::{Exit, Turn};
+use crate::plan::{Action, ListId, Schema, Step};
 use crate::value::Value;
 
 /// What a step wants next.
 pub(super) enum Next {
     Done(Exit),
-    /// The answer to this command number is awaited.
+    /// The answer to this number is awaited.
     Suspend(u64),
-    /// A list inside the step runs; its exit is the step's.
-    Inside(ListId),
+    /// A list inside the step runs; the step hears of its end.
+    Inside(Inner),
+    /// Strands of these numbers run; the step hears of the end of each.
+    Join(Box<Join>),
 }
 
-pub(super) fn enter<'a>(turn: &mut Turn<'a>, frame: &mut StepFrame, step: &'a Step, at: At) -> Next {
+/// A list to run inside a step.
+pub(super) struct Inner {
+    pub list: ListId,
+    /// Where the step then stands.
+    pub stage: Stage,
+    /// What paths inside begin with, if not with the step's own.
+    pub path: Option<String>,
+    pub names: BTreeMap<String, Value>,
+}
+
+impl Next {
+    /// A list whose exit is the step's.
+    fn list(list: ListId) -> Next {
+        Next::Inside(Inner { list, stage: Stage::Inside, path: None, names: BTreeMap::new() })
+    }
+
+    fn value(value: Value) -> Next {
+        Next::Done(Exit::Value(value))
+    }
+}
+
+pub(super) fn enter<'a>(turn: &mut Turn<'a>, id: u64, frame: &mut StepFrame, step: &'a Step) -> Next {
     match &step.action {
-        Action::Set(assignments) => set::enter(turn, frame, assignments),
-        Action::Http(http) => call::enter(turn, frame, http, at),
-        Action::Wait(moment) => wait::enter(turn, frame, moment, at),
-        Action::If { condition, then, otherwise } => choose::enter(turn, frame, condition, *then, *otherwise),
-        Action::Return(value) => ending::enter_return(turn, frame, value),
+        Action::Set(assignments) => set::enter(turn, id, frame, assignments),
+        Action::Http(http) => call::enter(turn, id, frame, http),
+        Action::Activity(activity) => activity::enter(turn, id, frame, activity),
+        Action::Wait(moment) => wait::enter(turn, id, frame, moment),
+        Action::Until(_) | Action::Receive { .. } => wait::enter_condition(turn, id, frame, step),
+        Action::If { condition, then, otherwise } => choose::enter(turn, id, frame, condition, *then, *otherwise),
+        Action::Switch(ways) => choose::enter_switch(turn, id, frame, ways),
+        Action::While { condition, body } => repeat::round(turn, id, frame, condition, *body, 0),
+        Action::For(each) => each::enter(turn, id, frame, each),
+        Action::Parallel { branches, .. } => parallel::enter(turn, id, frame, branches),
+        Action::Race(branches) => race::enter(turn, id, frame, branches),
+        Action::Try { body, .. } => Next::list(*body),
+        Action::Do(list) => Next::list(*list),
+        Action::Send { signal, to, payload } => send::enter(turn, id, frame, signal, to, payload.as_ref()),
+        Action::Return(value) => ending::enter_return(turn, id, frame, value),
         Action::Fail { error, message, details } => {
-            ending::enter_fail(turn, frame, error, message.as_ref(), details.as_ref())
+            ending::enter_fail(turn, id, frame, error, message.as_ref(), details.as_ref())
         }
-        Action::Log(text) => log::enter(turn, frame, text),
+        Action::Break => Next::Done(Exit::Break),
+        Action::Continue => Next::Done(Exit::Continue),
+        Action::Log(text) => log::enter(turn, id, frame, text),
     }
 }
 
 /// The call that the step awaited came back.
 pub(super) fn answered(turn: &mut Turn<'_>, frame: &mut StepFrame, step: &Step, outcome: CallOutcome) -> Next {
+    let attempts = outcome.attempts;
+    let error = |e: super::event::CallError| RunError {
+        attempts,
+        details: e.details,
+        ..RunError::new(e.kind, e.message, &frame.path)
+    };
+    let result = outcome.result.map_err(error).and_then(|value| match &step.action {
+        Action::Http(http) => {
+            let body = value.get("body").unwrap_or(&Value::Null);
+            check_reply(http.reply.as_ref(), body, "http.invalid-reply", &frame.path, attempts).map(|()| value)
+        }
+        Action::Activity(activity) => {
+            check_reply(activity.reply.as_ref(), &value, "activity.invalid-reply", &frame.path, attempts)
+                .map(|()| value)
+        }
+        _ => Ok(Value::Null),
+    });
+    let named = result.as_ref().map_or_else(|error| error.kind.clone(), |_| "ok".to_owned());
+    turn.trace(&frame.path, What::Ended { outcome: named, attempts });
+    Next::Done(result.map_or_else(Exit::Error, Exit::Value))
+}
+
+fn check_reply(
+    schema: Option<&Schema>,
+    reply: &Value,
+    kind: &str,
+    path: &str,
+    attempts: Option<u32>,
+) -> Result<(), RunError> {
+    let violations = schema.map(|schema| schema.violations(reply)).unwrap_or_default();
+    let Some(violation) = violations.first() else { return Ok(()) };
+    let message = format!("the reply does not fit `reply`: at `{}`: {}", violation.pointer, violation.detail);
+    Err(RunError { attempts, ..RunError::new(kind, message, path) })
+}
+
+/// A list inside the step ended. The frame is not on the strand.
+pub(super) fn inside<'a>(turn: &mut Turn<'a>, id: u64, frame: &mut StepFrame, step: &'a Step, exit: Exit) -> Next {
     match &step.action {
-        Action::Http(http) => call::answered(turn, frame, http, outcome),
-        _ => Next::Done(Exit::Value(Value::Null)),
+        Action::While { condition, body } => repeat::inside(turn, id, frame, condition, *body, exit),
+        Action::For(each) => each::inside(turn, id, frame, each, exit),
+        Action::Try { catches, finally, .. } => shield::inside(turn, id, frame, catches, *finally, exit),
+        _ => Next::Done(exit),
     }
+}
+
+/// A wait whose condition or inbox may have changed: `None` goes on waiting.
+pub(super) fn look(turn: &mut Turn<'_>, id: u64, path: &str, step: &Step) -> Option<Next> {
+    wait::look(turn, id, path, step)
+}
+
+/// Whether a waiting step's condition reads this name.
+pub(super) fn reads(step: &Step, name: &str) -> bool {
+    let condition = match &step.action {
+        Action::Until(condition) => Some(condition),
+        Action::Receive { condition, .. } => condition.as_ref(),
+        _ => None,
+    };
+    condition.is_some_and(|condition| condition.names().iter().any(|(read, _)| read == name))
+}
+
+/// A branch or item of an undecided step ended; what it decides goes into the join.
+pub(super) fn branch_ended(
+    turn: &mut Turn<'_>,
+    id: u64,
+    path: &str,
+    step: &Step,
+    join: &mut Join,
+    index: usize,
+    exit: Exit,
+) {
+    match &step.action {
+        Action::Race(_) => join.decided = Some((Some(index), exit)),
+        Action::Parallel { branches, report } => {
+            parallel::branch_ended(turn, path, branches, *report, join, index, exit)
+        }
+        Action::For(each) => each::item_ended(turn, id, path, each, join, index, exit),
+        _ => {}
+    }
+}
+
+/// All branches have ended: the exit of the step.
+pub(super) fn joined(step: &Step, join: Join) -> Exit {
+    match &step.action {
+        Action::Race(branches) => race::joined(branches, join),
+        Action::Parallel { branches, .. } => parallel::joined(branches, join),
+        _ => match join.decided {
+            Some((_, exit)) => exit,
+            None => Exit::Value(each::list(join.progress)),
+        },
+    }
+}
+
+/// Begins the branches of a step, each a strand, in the order written (R3).
+fn branches(turn: &mut Turn<'_>, id: u64, frame: &StepFrame, branches: &[(String, ListId)]) -> Next {
+    let mut join = Join::default();
+    for (index, (name, list)) in branches.iter().enumerate() {
+        let role = Role::Branch { parent: id, index };
+        let strand = turn.spawn(role, *list, format!("{}.{name}", frame.path), BTreeMap::new());
+        join.open.insert(index, strand);
+    }
+    match branches {
+        [] => Next::value(Value::Null),
+        _ => Next::Join(Box::new(join)),
+    }
+}
+
+/// What `report` gives of an item or branch.
+fn report(item: Option<Value>, value: Value, error: Option<&RunError>) -> Value {
+    let item = item.map(|item| ("item", item));
+    let error = error.map_or(Value::Null, RunError::to_value);
+    Value::map([("value", value), ("error", error)].into_iter().chain(item))
 }

@@ -2,20 +2,20 @@
 
 use super::Next;
 use crate::machine::state::StepFrame;
-use crate::machine::turn::{Exit, Turn};
+use crate::machine::turn::Turn;
 use crate::syntax::Written;
 use crate::value::Value;
 
-pub(super) fn enter(turn: &mut Turn<'_>, frame: &StepFrame, assignments: &[(String, Written)]) -> Next {
+pub(super) fn enter(turn: &mut Turn<'_>, id: u64, frame: &StepFrame, assignments: &[(String, Written)]) -> Next {
     let mut values = Vec::with_capacity(assignments.len());
     for (name, written) in assignments {
-        match turn.evaluate(&frame.path, written) {
+        match turn.evaluate(id, &frame.path, written) {
             Ok(value) => values.push((name, value)),
             Err(exit) => return Next::Done(exit),
         }
     }
     for (name, value) in values {
-        turn.assign(&frame.path, name, value);
+        turn.assign(id, &frame.path, name, value);
     }
-    Next::Done(Exit::Value(Value::Null))
+    Next::value(Value::Null)
 }

@@ -1,14 +1,18 @@
-//! `wait` for a duration or a time. What is due already is over at once, with no command (R4, R32).
+//! `wait` for a duration or a time, until a condition holds, or for a message. What is due, true or there already is
+//! over at once, with no command (R4, R9, R32).
 
 use super::Next;
+use crate::expression::Expression;
 use crate::machine::error::RunError;
 use crate::machine::state::{PendingKind, StepFrame};
-use crate::machine::turn::{At, Exit, Turn};
+use crate::machine::trace::What;
+use crate::machine::turn::{Exit, Turn};
+use crate::plan::{Action, Step};
 use crate::syntax::Written;
 use crate::value::{Duration, Time, Value};
 
-pub(super) fn enter(turn: &mut Turn<'_>, frame: &StepFrame, moment: &Written, at: At) -> Next {
-    let value = match turn.evaluate(&frame.path, moment) {
+pub(super) fn enter(turn: &mut Turn<'_>, id: u64, frame: &StepFrame, moment: &Written) -> Next {
+    let value = match turn.evaluate(id, &frame.path, moment) {
         Ok(value) => value,
         Err(exit) => return Next::Done(exit),
     };
@@ -18,10 +22,10 @@ pub(super) fn enter(turn: &mut Turn<'_>, frame: &StepFrame, moment: &Written, at
         return Next::Done(Exit::Error(RunError::new("expression", message, &frame.path)));
     };
     if due <= clock {
-        return Next::Done(Exit::Value(Value::Null));
+        return Next::value(Value::Null);
     }
     let kind = PendingKind::Timer { due: due.millis() };
-    Next::Suspend(turn.timer(at.strand, at.frame, kind, due, &frame.path))
+    Next::Suspend(turn.timer(id, kind, due, &frame.path))
 }
 
 /// The absolute time a moment means when it is armed now. Text is read as an author writes durations and times.
@@ -35,4 +39,56 @@ fn due(value: &Value, clock: Time) -> Option<Time> {
         },
         _ => None,
     }
+}
+
+pub(super) fn enter_condition(turn: &mut Turn<'_>, id: u64, frame: &StepFrame, step: &Step) -> Next {
+    match look(turn, id, &frame.path, step) {
+        Some(next) => next,
+        None => Next::Suspend(turn.number(id, PendingKind::Condition { stale: false })),
+    }
+}
+
+/// Whether the wait is over: `None` where it is not.
+pub(super) fn look(turn: &mut Turn<'_>, id: u64, path: &str, step: &Step) -> Option<Next> {
+    match &step.action {
+        Action::Until(condition) => match turn.test(id, path, condition) {
+            Ok(true) => Some(Next::value(Value::Null)),
+            Ok(false) => None,
+            Err(exit) => Some(Next::Done(exit)),
+        },
+        Action::Receive { signal, condition } => receive(turn, id, path, signal, condition.as_ref()),
+        _ => None,
+    }
+}
+
+/// Takes the oldest message of the name for which the condition holds. One on which it fails is dead, and the wait fails
+/// (R9).
+fn receive(turn: &mut Turn<'_>, id: u64, path: &str, signal: &str, condition: Option<&Expression>) -> Option<Next> {
+    let mut at = 0;
+    while let Some(message) = turn.state.inbox.get(at) {
+        if message.name != signal {
+            at += 1;
+            continue;
+        }
+        let (number, extra) = (message.number, [("payload", message.payload.clone())]);
+        let holds = match condition {
+            Some(condition) => turn.compute(id, path, &extra, |scope, world| condition.test(scope, world)),
+            None => Ok(true),
+        };
+        match holds {
+            Ok(false) => at += 1,
+            Ok(true) => {
+                turn.state.inbox.remove(at);
+                turn.trace(path, What::Took { message: number });
+                let [(_, payload)] = extra;
+                return Some(Next::value(payload));
+            }
+            Err(exit) => {
+                turn.state.inbox.remove(at);
+                turn.trace(path, What::Dead { signal: signal.to_owned(), message: number });
+                return Some(Next::Done(exit));
+            }
+        }
+    }
+    None
 }

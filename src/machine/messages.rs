@@ -1,0 +1,221 @@
+//! Signals, updates and queries: what is taken, by whom, and what is answered (R8 to R16).
+
+use std::collections::{BTreeMap, VecDeque};
+
+use super::error::RunError;
+use super::event::{Command, Refusal, UpdateOutcome};
+use super::position::positions;
+use super::scope::{frozen, run_value};
+use super::state::{Frame, Message, PendingKind, Role, State};
+use super::trace::What;
+use super::turn::{Exit, Turn};
+use crate::expression::Failure;
+use crate::plan::{Action, Plan, Schema};
+use crate::value::{Value, to_json};
+
+/// Ids of each kind that are remembered (R14).
+const IDS: usize = 256;
+/// What the inbox holds at most (R50).
+const INBOX: usize = 2_000;
+const INBOX_BYTES: usize = 512 * 1024;
+
+pub(super) fn signal(turn: &mut Turn<'_>, name: &str, payload: Value, id: Option<String>) {
+    let Some(declared) = turn.plan.signals.get(name) else { return turn.stray(format!("signal {name}")) };
+    if let Some(id) = &id
+        && turn.state.signal_ids.contains(id)
+    {
+        return turn.trace("", What::Duplicate { event: format!("signal {name}") });
+    }
+    if let Some(reason) = misfit(declared.payload.as_ref(), &payload) {
+        return turn.trace("", What::Refused { event: format!("signal {name}"), reason });
+    }
+    if let Some(id) = id {
+        remember(&mut turn.state.signal_ids, id);
+    }
+    deliver(turn, name, payload);
+}
+
+/// A signal that fits, from outside or from the run itself: to its handler, or to the end of the inbox.
+pub(super) fn deliver(turn: &mut Turn<'_>, name: &str, payload: Value) {
+    let Some(declared) = turn.plan.signals.get(name) else { return };
+    let path = format!("on.{name}");
+    let number = count(turn.state, &path);
+    if let Some(handler) = declared.handler {
+        let role = Role::Signal { name: name.to_owned(), number };
+        turn.spawn(role, handler, format!("{path}.{number}"), BTreeMap::from([("payload".to_owned(), payload)]));
+        return;
+    }
+    if declared.keep_last {
+        turn.state.inbox.retain(|message| message.name != name);
+    }
+    turn.trace("", What::Received { signal: name.to_owned(), message: number });
+    turn.state.inbox.push_back(Message { name: name.to_owned(), number, payload });
+    let bytes: usize = turn.state.inbox.iter().map(|message| to_json(&message.payload).len()).sum();
+    if turn.state.inbox.len() > INBOX || bytes > INBOX_BYTES {
+        let message = format!("more than {INBOX} messages or {INBOX_BYTES} bytes of them are unread");
+        return turn.fail_run(RunError::new("limit.inbox", message, ""));
+    }
+    let (plan, strands) = (turn.plan, &turn.state.strands);
+    for pending in turn.state.pending.values_mut() {
+        let PendingKind::Condition { stale } = &mut pending.kind else { continue };
+        let top = strands.get(&pending.strand).and_then(|strand| strand.frames.last());
+        let Some(Frame::Step(frame)) = top else { continue };
+        if let Some(Action::Receive { signal, .. }) = plan.step(frame.step).map(|step| &step.action) {
+            *stale |= signal == name;
+        }
+    }
+}
+
+/// The how-many-th of its name, from 0.
+fn count(state: &mut State, path: &str) -> u64 {
+    let count = state.arrived.entry(path.to_owned()).or_default();
+    *count += 1;
+    *count - 1
+}
+
+fn remember<T>(ids: &mut VecDeque<T>, id: T) {
+    if ids.len() == IDS {
+        ids.pop_front();
+    }
+    ids.push_back(id);
+}
+
+/// What is wrong with the payload of a message, if anything.
+fn misfit(schema: Option<&Schema>, payload: &Value) -> Option<String> {
+    match schema {
+        None if *payload == Value::Null => None,
+        None => Some("it carries a payload, and takes none".to_owned()),
+        Some(schema) => schema.violations(payload).first().map(|violation| {
+            let place = if violation.pointer.is_empty() { "the payload" } else { violation.pointer.as_str() };
+            format!("{place}: {}", violation.detail)
+        }),
+    }
+}
+
+pub(super) fn update(turn: &mut Turn<'_>, number: u64, name: &str, payload: Value, id: Option<String>) {
+    if let Some(id) = &id
+        && let Some((_, outcome)) = turn.state.update_ids.iter().find(|(known, _)| known == id)
+    {
+        let outcome = outcome.clone();
+        turn.trace("", What::Duplicate { event: format!("update {name}") });
+        return turn.command(Command::Answer { update: number, outcome });
+    }
+    if let Some(refusal) = refusal(turn.plan, turn.state, name, &payload, None) {
+        return answer(turn, number, name, id, UpdateOutcome::Refused(refusal));
+    }
+    let Some(declared) = turn.plan.updates.get(name) else { return };
+    let path = format!("update.{name}");
+    let count = count(turn.state, &path);
+    let Some(handler) = declared.handler else {
+        let returns = declared.returns.as_ref().map_or(Ok(Value::Null), |written| {
+            let path = format!("{path}.{count}.returns");
+            let extra = [("payload", payload.clone())];
+            turn.compute(u64::MAX, &path, &extra, |scope, world| written.evaluate(scope, world))
+        });
+        return update_ended(turn, number, name, id, returns.map_or_else(|exit| exit, Exit::Value));
+    };
+    let role = Role::Update { name: name.to_owned(), id, answer: number };
+    turn.spawn(role, handler, format!("{path}.{count}"), BTreeMap::from([("payload".to_owned(), payload)]));
+}
+
+pub(super) fn update_ended(turn: &mut Turn<'_>, number: u64, name: &str, id: Option<String>, exit: Exit) {
+    let outcome = match exit {
+        Exit::Value(value) => UpdateOutcome::Returned(value),
+        Exit::Error(error) => UpdateOutcome::Failed(error),
+        _ => UpdateOutcome::Failed(RunError::new("cancelled", "the update was cancelled", "")),
+    };
+    answer(turn, number, name, id, outcome);
+}
+
+/// Answers an update that had no effect.
+pub(super) fn refuse(turn: &mut Turn<'_>, number: u64, name: &str, refusal: Refusal) {
+    answer(turn, number, name, None, UpdateOutcome::Refused(refusal));
+}
+
+pub(super) fn run_ended() -> Refusal {
+    Refusal { kind: "run-ended".to_owned(), message: "the run has ended".to_owned() }
+}
+
+fn answer(turn: &mut Turn<'_>, number: u64, name: &str, id: Option<String>, outcome: UpdateOutcome) {
+    let word = match &outcome {
+        UpdateOutcome::Returned(_) => "returned",
+        UpdateOutcome::Refused(_) => "refused",
+        UpdateOutcome::Failed(_) => "failed",
+    };
+    turn.trace("", What::Updated { update: name.to_owned(), outcome: word });
+    if let Some(id) = id {
+        remember(&mut turn.state.update_ids, (id, outcome.clone()));
+    }
+    turn.command(Command::Answer { update: number, outcome });
+}
+
+/// Why an update would be refused in this state, if it would (R13). One whose id was seen is not: it gets the outcome
+/// again (R14). Changes nothing.
+pub fn refusal(plan: &Plan, state: &State, name: &str, payload: &Value, id: Option<&str>) -> Option<Refusal> {
+    let refusal = |kind: &str, message: String| Some(Refusal { kind: kind.to_owned(), message });
+    if id.is_some_and(|id| state.update_ids.iter().any(|(known, _)| known == id)) {
+        return None;
+    }
+    if state.end.is_some() {
+        return Some(run_ended());
+    }
+    let Some(declared) = plan.updates.get(name) else {
+        let message = match plan.update_names().as_slice() {
+            [] => "this run declares no updates".to_owned(),
+            names => format!("there is no update `{name}`; this run takes {}", names.join(", ")),
+        };
+        return refusal("unknown", message);
+    };
+    if let Some(message) = misfit(declared.payload.as_ref(), payload) {
+        return refusal("payload-invalid", message);
+    }
+    let check = declared.check.as_ref()?;
+    let extra = [("payload", payload.clone())];
+    match frozen(state, &extra, |scope, world| check.test(scope, world)) {
+        Ok(true) => None,
+        Ok(false) => {
+            let words = declared.otherwise.as_ref().map(|otherwise| {
+                let words = frozen(state, &extra, |scope, world| otherwise.evaluate(scope, world));
+                words.map_or_else(|_| "the reason could not be computed".to_owned(), |value| value.to_display())
+            });
+            refusal("refused", words.unwrap_or_else(|| format!("`{}` does not hold", check.source())))
+        }
+        Err(_) => refusal("refused", "whether it is allowed could not be computed".to_owned()),
+    }
+}
+
+/// Why a query has no answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum QueryError {
+    #[error("{0}")]
+    Unknown(String),
+    #[error("{0}")]
+    Expression(String),
+}
+
+/// Answers an author's query on the state as it is (R15). Changes nothing. Errors: a name that is not declared, an
+/// expression that fails.
+pub fn query(plan: &Plan, state: &State, name: &str) -> Result<Value, QueryError> {
+    let Some(written) = plan.queries.get(name) else {
+        let message = match plan.query_names().as_slice() {
+            [] => "this run answers no queries".to_owned(),
+            names => format!("there is no query `{name}`; this run answers {}", names.join(", ")),
+        };
+        return Err(QueryError::Unknown(message));
+    };
+    let places = positions(plan, state).into_iter().map(|position| Value::text(position.path)).collect();
+    let mut run = run_value(state);
+    if let Value::Map(fields) = &mut run {
+        fields.insert("position".to_owned(), Value::List(places));
+    }
+    frozen(state, &[("run", run)], |scope, world| written.evaluate(scope, world))
+        .map_err(|Failure { message, .. }| QueryError::Expression(message))
+}
+
+/// Why a signal to the run itself would not be taken, if it would not.
+pub(super) fn would_refuse(plan: &Plan, name: &str, payload: &Value) -> Option<String> {
+    match plan.signals.get(name) {
+        None => Some(format!("this process declares no signal `{name}`")),
+        Some(declared) => misfit(declared.payload.as_ref(), payload),
+    }
+}

@@ -1,0 +1,140 @@
+//! `for`: the items in order. One at a time they run in the strand of the step itself, so nothing comes between two items
+//! that do not suspend (R3); several at a time they are strands, and a freed slot begins the next in the same event
+//! (R22).
+
+use std::collections::BTreeMap;
+
+use super::{Inner, Next, report};
+use crate::machine::error::RunError;
+use crate::machine::state::{Join, Progress, Role, Stage, StepFrame};
+use crate::machine::trace::What;
+use crate::machine::turn::{Exit, Turn};
+use crate::plan::{For, Items, OnError};
+use crate::value::{Decimal, Value};
+
+pub(super) fn enter(turn: &mut Turn<'_>, id: u64, frame: &StepFrame, each: &For) -> Next {
+    let items = match &each.items {
+        Items::Expression(expression) => {
+            turn.compute(id, &frame.path, &[], |scope, world| expression.evaluate(scope, world))
+        }
+        Items::List(written) => turn.evaluate(id, &frame.path, written),
+    };
+    let items = match items {
+        Ok(Value::List(items)) => items,
+        Ok(other) => {
+            let message = format!("`in` gives {} `{}`, not a list", other.kind(), other.to_display());
+            return Next::Done(Exit::Error(RunError::new("expression", message, &frame.path)));
+        }
+        Err(exit) => return Next::Done(exit),
+    };
+    let mut progress = Progress { items, ..Progress::default() };
+    if each.parallel == 1 {
+        return item(turn, frame, each, progress);
+    }
+    if progress.items.is_empty() {
+        return Next::value(list(progress));
+    }
+    let mut join = Join::default();
+    std::mem::swap(&mut join.progress, &mut progress);
+    begin_items(turn, id, &frame.path, each, &mut join);
+    Next::Join(Box::new(join))
+}
+
+fn names(each: &For, item: &Value, index: usize) -> BTreeMap<String, Value> {
+    let number = Value::Number(Decimal::from(index));
+    let index = each.index.iter().map(|name| (name.clone(), number.clone()));
+    index.chain([(each.item.clone(), item.clone())]).collect()
+}
+
+/// The results so far, in the order of the items.
+pub(super) fn list(progress: Progress) -> Value {
+    Value::List(progress.results.into_values().collect())
+}
+
+/// The result of an item that ended, or the exit that ends the loop.
+fn result(turn: &mut Turn<'_>, path: &str, each: &For, item: Option<&Value>, exit: Exit) -> Result<Value, Exit> {
+    let item = || item.cloned().unwrap_or_default();
+    match (exit, each.on_error) {
+        (Exit::Value(value), OnError::Report) => Ok(report(Some(item()), value, None)),
+        (Exit::Continue, OnError::Report) => Ok(report(Some(item()), Value::Null, None)),
+        (Exit::Value(value), _) => Ok(value),
+        (Exit::Continue, _) => Ok(Value::Null),
+        (Exit::Error(error), OnError::Skip | OnError::Report) if error.catchable() => {
+            turn.trace(path, What::Skipped { error: error.kind.clone() });
+            Ok(match each.on_error {
+                OnError::Report => report(Some(item()), Value::Null, Some(&error)),
+                _ => Value::Null,
+            })
+        }
+        (other, _) => Err(other),
+    }
+}
+
+// ---- one at a time
+
+fn item(turn: &mut Turn<'_>, frame: &StepFrame, each: &For, mut progress: Progress) -> Next {
+    let at = progress.next;
+    let Some(value) = progress.items.get(at) else { return Next::value(list(progress)) };
+    if let Err(exit) = turn.spend(&frame.path) {
+        return Next::Done(exit);
+    }
+    let names = names(each, value, at);
+    progress.next += 1;
+    Next::Inside(Inner {
+        list: each.body,
+        stage: Stage::Item(Box::new(progress)),
+        path: Some(format!("{}.{at}", frame.path)),
+        names,
+    })
+}
+
+/// An item has ended.
+pub(super) fn inside(turn: &mut Turn<'_>, _: u64, frame: &mut StepFrame, each: &For, exit: Exit) -> Next {
+    let Stage::Item(progress) = std::mem::replace(&mut frame.stage, Stage::Inside) else { return Next::Done(exit) };
+    let mut progress = *progress;
+    if exit == Exit::Break {
+        return Next::value(list(progress));
+    }
+    let at = progress.next.saturating_sub(1);
+    let path = format!("{}.{at}", frame.path);
+    match result(turn, &path, each, progress.items.get(at), exit) {
+        Ok(value) => {
+            progress.results.insert(at, value);
+            item(turn, frame, each, progress)
+        }
+        Err(exit) => Next::Done(exit),
+    }
+}
+
+// ---- several at a time
+
+fn begin_items(turn: &mut Turn<'_>, id: u64, path: &str, each: &For, join: &mut Join) {
+    while join.open.len() < each.parallel {
+        let index = join.progress.next;
+        let Some(value) = join.progress.items.get(index) else { return };
+        let names = names(each, value, index);
+        join.progress.next += 1;
+        let role = Role::Branch { parent: id, index };
+        let strand = turn.spawn(role, each.body, format!("{path}.{index}"), names);
+        join.open.insert(index, strand);
+    }
+}
+
+pub(super) fn item_ended(
+    turn: &mut Turn<'_>,
+    id: u64,
+    path: &str,
+    each: &For,
+    join: &mut Join,
+    index: usize,
+    exit: Exit,
+) {
+    let item_path = format!("{path}.{index}");
+    match result(turn, &item_path, each, join.progress.items.get(index), exit) {
+        Ok(value) => {
+            join.progress.results.insert(index, value);
+            begin_items(turn, id, path, each, join);
+        }
+        Err(exit) => join.decided = Some((Some(index), exit)),
+    }
+}

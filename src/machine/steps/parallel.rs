@@ -1,0 +1,48 @@
+//! `parallel`: all branches; the first that fails decides, and the others are cancelled and waited for (R22).
+
+use super::{Next, branches, report};
+use crate::machine::state::{Join, StepFrame};
+use crate::machine::trace::What;
+use crate::machine::turn::{Exit, Turn};
+use crate::plan::ListId;
+use crate::value::Value;
+
+pub(super) fn enter(turn: &mut Turn<'_>, id: u64, frame: &StepFrame, written: &[(String, ListId)]) -> Next {
+    branches(turn, id, frame, written)
+}
+
+pub(super) fn branch_ended(
+    turn: &mut Turn<'_>,
+    path: &str,
+    branches: &[(String, ListId)],
+    reporting: bool,
+    join: &mut Join,
+    index: usize,
+    exit: Exit,
+) {
+    let result = match exit {
+        Exit::Value(value) if reporting => report(None, value, None),
+        Exit::Value(value) => value,
+        Exit::Error(error) if reporting && error.catchable() => {
+            let name = branches.get(index).map_or("", |(name, _)| name.as_str());
+            turn.trace(&format!("{path}.{name}"), What::Skipped { error: error.kind.clone() });
+            report(None, Value::Null, Some(&error))
+        }
+        other => {
+            join.decided = Some((Some(index), other));
+            return;
+        }
+    };
+    join.progress.results.insert(index, result);
+}
+
+pub(super) fn joined(branches: &[(String, ListId)], join: Join) -> Exit {
+    match join.decided {
+        Some((_, exit)) => exit,
+        None => {
+            let names = branches.iter().map(|(name, _)| name.as_str());
+            let values = join.progress.results.into_values();
+            Exit::Value(Value::map(names.zip(values)))
+        }
+    }
+}

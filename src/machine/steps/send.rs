@@ -1,0 +1,45 @@
+//! `send`: a signal to another run; its result is that the server has taken it (R16). One to the run itself goes to the
+//! end of its own inbox, without a command.
+
+use super::Next;
+use crate::machine::error::RunError;
+use crate::machine::event::{Command, Send};
+use crate::machine::messages;
+use crate::machine::state::{PendingKind, StepFrame};
+use crate::machine::trace::{What, digest};
+use crate::machine::turn::{Exit, Turn};
+use crate::syntax::Written;
+use crate::value::Value;
+
+pub(super) fn enter(
+    turn: &mut Turn<'_>,
+    id: u64,
+    frame: &StepFrame,
+    signal: &str,
+    to: &Written,
+    payload: Option<&Written>,
+) -> Next {
+    let path = frame.path.as_str();
+    let to = match turn.evaluate(id, path, to) {
+        Ok(to) => to.to_display(),
+        Err(exit) => return Next::Done(exit),
+    };
+    let payload = match payload.map_or(Ok(Value::Null), |payload| turn.evaluate(id, path, payload)) {
+        Ok(payload) => payload,
+        Err(exit) => return Next::Done(exit),
+    };
+    if to == turn.state.run.id {
+        if let Some(reason) = messages::would_refuse(turn.plan, signal, &payload) {
+            return Next::Done(Exit::Error(RunError::new("send.rejected", reason, path)));
+        }
+        messages::deliver(turn, signal, payload);
+        return Next::value(Value::Null);
+    }
+    let number = turn.number(id, PendingKind::Call);
+    let request =
+        Value::map([("signal", Value::text(signal)), ("to", Value::text(to.as_str())), ("payload", payload.clone())]);
+    turn.trace(path, What::Called { request: digest(&request) });
+    let signal = signal.to_owned();
+    turn.command(Command::Send(Box::new(Send { number, path: path.to_owned(), signal, to, payload })));
+    Next::Suspend(number)
+}

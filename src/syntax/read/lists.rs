@@ -1,0 +1,209 @@
+//! Steps, and what holds several of something: branches, ways, catches, messages, items.
+
+use super::super::document::{Assignment, Branch, Field, FieldEntry, Fields, Named, Step};
+use super::super::keys::{self, COMMON, Key, VERBS, Verb};
+use super::super::meant;
+use super::super::tree::{Entry, Kind, Node};
+use super::{Reader, one_of};
+use crate::diagnostic::Code;
+use crate::expression::similar;
+
+impl Reader<'_> {
+    pub(super) fn steps(&mut self, node: &Node) -> Field {
+        let Kind::List(items) = &node.kind else {
+            return self.shape(node, "a list of steps", Some("each step begins with `- `"));
+        };
+        let mut steps = Vec::new();
+        for item in items {
+            match self.step(item) {
+                Some(step) => steps.push(step),
+                None => self.lose(item.span),
+            }
+        }
+        // Steps that all could not be read are no empty list.
+        if steps.is_empty() && !items.is_empty() { Field::Broken } else { Field::Steps(steps) }
+    }
+
+    fn step(&mut self, node: &Node) -> Option<Step> {
+        let Kind::Map(entries) = &node.kind else {
+            let help = "a step is a mapping with one verb: `- wait: 3d`";
+            self.shape(node, "a step", Some(help));
+            return None;
+        };
+        let found: Vec<(&Entry, &'static Verb)> =
+            entries.iter().filter_map(|e| keys::verb(&e.key).map(|v| (e, v))).collect();
+        // `do` and `parallel` are verbs and also keys of other verbs: the verb is the one that explains the rest.
+        let explains = |(_, verb): &&(&Entry, &'static Verb)| {
+            found.iter().all(|(_, other)| other.name == verb.name || verb.beside.iter().any(|k| k.name == other.name))
+        };
+        let Some((entry, verb)) = found.iter().find(explains).copied() else {
+            self.verbs_complaint(node, entries, &found);
+            return None;
+        };
+        if !verb.built() {
+            self.not_supported(verb.name, entry.key_span);
+            return None;
+        }
+        let action = self.field(entry, verb.form);
+        let of = format!("{} step", meant::a(verb.name));
+        let rest =
+            Node { span: node.span, kind: Kind::Map(entries.iter().filter(|e| e.key != verb.name).cloned().collect()) };
+        let fields = self.fields(&rest, COMMON, verb.beside, &of, &|name| {
+            let homes = keys::homes(name);
+            let list = homes.iter().map(|h| format!("`{h}`")).collect::<Vec<_>>().join(", ");
+            if !homes.is_empty() {
+                return Some(format!("`{name}` belongs to a step with {list}"));
+            }
+            let inside = meant::inside(name);
+            if inside.contains(&verb.name) {
+                return Some(format!("indent it below `{}`", verb.name));
+            }
+            inside.first().map(|home| format!("`{name}` belongs below `{home}`"))
+        });
+        if verb.needs_id && fields.entry("id").is_none() {
+            self.error(Code::MissingId, entry.key_span, format!("{of} wants an `id`")).help =
+                Some("it is what history, diffs and tests point at: `- id: some-name`".into());
+        }
+        Some(Step { span: node.span, verb, verb_span: entry.key_span, action, fields })
+    }
+
+    fn verbs_complaint(&mut self, node: &Node, entries: &[Entry], found: &[(&Entry, &'static Verb)]) {
+        if let [(first, one), (second, two), ..] = found {
+            let message = format!("a step has one verb, this one has `{}` and `{}`", one.name, two.name);
+            let help = "make two steps of it: each begins with `- `";
+            let complaint = self.error(Code::TwoVerbs, second.key_span, message);
+            complaint.related.push((first.key_span, "the first verb".into()));
+            complaint.help = Some(help.into());
+            return;
+        }
+        let list =
+            || VERBS.iter().filter(|v| v.built()).map(|v| format!("`{}`", v.name)).collect::<Vec<_>>().join(", ");
+        let stranger =
+            entries.iter().find(|e| !COMMON.iter().any(|k| k.name == e.key) && keys::homes(&e.key).is_empty());
+        if let Some(entry) = stranger {
+            let near =
+                || similar(&entry.key, VERBS.iter().map(|v| v.name)).map(|word| format!("did you mean `{word}`?"));
+            let inside =
+                || meant::inside(&entry.key).first().map(|home| format!("`{}` belongs below `{home}`", entry.key));
+            let help = meant::verb(&entry.key).map(str::to_owned).or_else(near).or_else(inside);
+            let help = help.unwrap_or_else(|| format!("the verbs are {}", list()));
+            self.error(Code::NoVerb, entry.key_span, format!("`{}` is not a verb", entry.key)).help = Some(help);
+            return;
+        }
+        let beside = entries.iter().find_map(|e| keys::homes(&e.key).first().map(|home| (e, *home)));
+        if let Some((entry, home)) = beside {
+            let help = format!("it belongs to a step with `{home}`, in the same mapping");
+            self.error(Code::NoVerb, entry.key_span, format!("`{}` wants {}", entry.key, meant::a(home))).help =
+                Some(help);
+            return;
+        }
+        let at = entries.first().map_or(node.span, |e| e.key_span);
+        self.error(Code::NoVerb, at, "the step has no verb").help = Some(format!("add one of {}", list()));
+    }
+
+    /// Branches in the order written, which is the order in which they begin.
+    pub(super) fn branches(&mut self, node: &Node) -> Field {
+        let Kind::Map(entries) = &node.kind else {
+            let help = "write a name for each branch, and its steps below: `a: [ … ]`";
+            return self.shape(node, "a mapping from names to steps", Some(help));
+        };
+        let mut branches = Vec::new();
+        for entry in entries {
+            let named = self.name(&entry.key, entry.key_span);
+            match self.steps(&entry.value) {
+                Field::Steps(steps) if named => {
+                    branches.push(Branch { name: entry.key.clone(), span: entry.key_span, steps });
+                }
+                _ => self.lose(entry.value.span),
+            }
+        }
+        if branches.is_empty() && !entries.is_empty() { Field::Broken } else { Field::Branches(branches) }
+    }
+
+    pub(super) fn list_of(&mut self, node: &Node, keys: &'static [Key], what: &str) -> Field {
+        let Kind::List(items) = &node.kind else {
+            let help = format!("each begins with `- `; {}", one_of(keys));
+            return self.shape(node, "a list of mappings", Some(&help));
+        };
+        let mut read = Vec::new();
+        for item in items {
+            let before = self.complaints.len();
+            match &item.kind {
+                Kind::Map(_) => {
+                    let mut fields = self.fields(item, keys, &[], what, &|_| None);
+                    if self.complaints.len() > before {
+                        // What is missing may be what could not be read.
+                        let span = item.span;
+                        fields.0.push(FieldEntry { key: "", key_span: span, span, field: Field::Broken });
+                    }
+                    read.push((fields, item.span));
+                }
+                _ => {
+                    self.shape(item, "a mapping", Some(&one_of(keys)));
+                }
+            }
+        }
+        if read.is_empty() && !items.is_empty() { Field::Broken } else { Field::List(read) }
+    }
+
+    pub(super) fn named(&mut self, node: &Node, keys: &'static [Key], what: &str) -> Field {
+        let Kind::Map(entries) = &node.kind else {
+            return self.shape(node, "a mapping from names to what each is", Some(&one_of(keys)));
+        };
+        let mut named = Vec::new();
+        for entry in entries {
+            self.message_name(entry);
+            let fields = match &entry.value.kind {
+                Kind::Null => Fields::default(), // `paid:` alone declares a message that carries nothing
+                Kind::Map(_) => self.fields(&entry.value, keys, &[], what, &|_| None),
+                _ => {
+                    self.shape(&entry.value, "a mapping", Some(&one_of(keys)));
+                    Fields::default()
+                }
+            };
+            named.push(Named { name: entry.key.clone(), span: entry.key_span, fields });
+        }
+        named.sort_by(|a, b| a.name.as_bytes().cmp(b.name.as_bytes())); // as in `written`
+        Field::Named(named)
+    }
+
+    fn message_name(&mut self, entry: &Entry) {
+        if !meant::is_word(&entry.key) || entry.key.contains('.') {
+            let message = format!("`{}` is no name of a message", meant::short(&entry.key));
+            self.error(Code::BadName, entry.key_span, message).help =
+                Some("it begins with a letter or digit and holds letters, digits, `-` and `_`; 100 at most".into());
+        }
+    }
+
+    pub(super) fn word_values(&mut self, node: &Node) -> Field {
+        let Kind::Map(entries) = &node.kind else {
+            return self.shape(node, "a mapping from names to values", None);
+        };
+        let mut values = Vec::new();
+        for entry in entries {
+            self.message_name(entry);
+            let value = self.written(&entry.value);
+            values.push(Assignment { name: entry.key.clone(), span: entry.key_span, value });
+        }
+        values.sort_by(|a, b| a.name.as_bytes().cmp(b.name.as_bytes()));
+        Field::Assignments(values)
+    }
+
+    pub(super) fn items(&mut self, node: &Node) -> Field {
+        match &node.kind {
+            Kind::List(_) => Field::Value(self.written(node)),
+            Kind::Text(text) if text.text.starts_with("${") && text.text.ends_with('}') => {
+                let inner = text.text.trim_start_matches("${").trim_end_matches('}').trim();
+                let message = format!("`in` is an expression already, or a list; found {}", meant::found(node));
+                self.error(Code::WrongShape, node.span, message).help = Some(format!("write it alone: `in: {inner}`"));
+                self.lose(node.span);
+                Field::Broken
+            }
+            Kind::Text(_) => match self.condition(node) {
+                Field::Condition(expression) => Field::Expression(expression),
+                other => other,
+            },
+            _ => self.shape(node, "an expression that gives a list, or a list", Some("such as `in: input.items`")),
+        }
+    }
+}

@@ -1,0 +1,265 @@
+//! The machine's commands as commands of the SDK, and what comes back as events of the machine. A command is written to
+//! the history when it is issued here, not when its future is polled.
+
+use std::collections::BTreeMap;
+use std::time::Duration as StdDuration;
+
+use futures::future::{FutureExt, LocalBoxFuture};
+use temporalio_common::data_converters::RawValue;
+use temporalio_common::error::{IncomingError, RetryState, TimeoutType};
+use temporalio_common::{ActivityCloseTimeouts, RetryPolicy, SignalDefinition, UntypedActivity};
+use temporalio_sdk::{
+    ActivityCancellationType, ActivityExecutionError, ActivityOptions, SignalWorkflowOptions, TimerOptions,
+    WorkflowCancellationToken, WorkflowContext, WorkflowSignalError,
+};
+
+use super::request::HttpCall;
+use super::wire;
+use super::workflow::{FermataRun, Host, std_millis};
+use crate::machine::{Call, CallError, CallOutcome, Command, Event, Send, Work};
+use crate::value::{Value, to_json};
+
+/// The longest id an activity gets; longer paths are cut and end in a hash.
+const MAX_ID: usize = 200;
+/// A worker that vanished is noticed after this long.
+const HEARTBEAT: StdDuration = StdDuration::from_secs(10);
+/// Beyond the attempt's own timeout, which the activity keeps itself.
+const GRACE: StdDuration = StdDuration::from_secs(5);
+
+/// Class, due, number.
+pub(super) type Key = (u8, i64, u64);
+/// Answers of calls, by number.
+const RESULT: u8 = 0;
+/// Timers, by due time and number.
+const TIMER: u8 = 1;
+
+pub(super) struct Flying<'a> {
+    token: WorkflowCancellationToken,
+    pub future: LocalBoxFuture<'a, Event>,
+}
+
+/// Hands a command to the SDK, which writes it when this is called, not when the future is polled: the order of issue
+/// is the order in history.
+pub(super) fn issue<'a>(ctx: &'a WorkflowContext<Host>, out: &mut BTreeMap<Key, Flying<'a>>, command: Command) {
+    let token = WorkflowCancellationToken::new();
+    let (key, future) = match command {
+        Command::Call(call) => issue_call(ctx, token.clone(), *call),
+        Command::Send(send) => issue_send(ctx, token.clone(), *send),
+        Command::Timer { number, due, path } => {
+            let wait = ctx.state(|host| host.server_wait(due.millis()));
+            let options = TimerOptions::builder(wait).cancellation_token(token.clone()).summary(cut(&path)).build();
+            let fired = ctx.timer(options).map(move |_| Event::Fired { timer: number }).boxed_local();
+            ((TIMER, due.millis(), number), fired)
+        }
+        Command::Withdraw { number } => {
+            // A result of the current batch has left the map already: nothing to cancel, the machine sees a stray.
+            let Some(key) = out.keys().find(|key| key.2 == number).copied() else { return };
+            if let Some(flying) = out.get(&key) {
+                flying.token.cancel();
+            }
+            if key.0 == TIMER {
+                out.remove(&key); // its future is ready at once and means nothing any more
+            }
+            return;
+        }
+        Command::Answer { .. } | Command::End(_) => return, // the host has kept them
+    };
+    out.insert(key, Flying { token, future });
+}
+
+fn issue_call<'a>(
+    ctx: &'a WorkflowContext<Host>,
+    token: WorkflowCancellationToken,
+    call: Call,
+) -> (Key, LocalBoxFuture<'a, Event>) {
+    let number = call.number;
+    let retry = call.work.retry();
+    let paced = ctx.state(|host| host.pace.is_some());
+    let clock = ctx.state(Host::clock);
+    let wait = |own: i64| ctx.state(|host| host.server_wait(clock.saturating_add(own)));
+    let (total, attempt) = (wait(retry.total.millis()), wait(call.work.timeout().millis()));
+    // The HTTP activity keeps the attempt's timeout itself; a foreign one is held to it by the server.
+    let grace = if matches!(call.work, Work::Http(_)) { GRACE } else { StdDuration::ZERO };
+    let timeouts = ActivityCloseTimeouts::ScheduleAndStartToClose {
+        schedule_to_close: if paced { total.max(StdDuration::from_secs(120)) } else { total },
+        start_to_close: if paced { StdDuration::from_secs(60) } else { attempt + grace },
+    };
+    let id = cut(&call.path);
+    let options = ActivityOptions::with_close_timeouts(timeouts)
+        .retry_policy(policy(&call.work))
+        .cancellation_type(ActivityCancellationType::TryCancel)
+        .cancellation_token(token)
+        .activity_id(id);
+    let event = match call.work {
+        Work::Http(request) => {
+            let summary = cut(&format!("{} {} {}", request.service, request.method, request.path));
+            let input = Value::map([
+                ("path", Value::text(call.path)),
+                ("idempotencyKey", Value::text(call.idempotency_key)),
+                ("request", request.to_value()),
+            ]);
+            let options = options.heartbeat_timeout(HEARTBEAT).summary(summary).build();
+            let answer = ctx.execute_activity(HttpCall, wire::raw_value(&input), options);
+            answer.map(move |result| Event::Answered { call: number, outcome: outcome(result) }).boxed_local()
+        }
+        Work::Activity(activity) => {
+            let options = options.task_queue(activity.queue).summary(cut(&call.path)).build();
+            let args = activity.args.iter().map(|arg| wire::payload(to_json(arg))).collect();
+            let answer = ctx.execute_activity(UntypedActivity::new(activity.name), RawValue::new(args), options);
+            let most = activity.retry.attempts;
+            answer.map(move |result| Event::Answered { call: number, outcome: foreign(result, most) }).boxed_local()
+        }
+    };
+    ((RESULT, 0, number), event)
+}
+
+fn policy(work: &Work) -> RetryPolicy {
+    let retry = work.retry();
+    let mut policy = RetryPolicy::default();
+    policy.set_initial_interval(std_millis(retry.first.millis().max(1)));
+    policy.set_backoff_coefficient(retry.factor.to_string().parse().unwrap_or(2.0));
+    policy.set_maximum_interval(Some(std_millis(retry.longest.millis().max(1))));
+    policy.set_maximum_attempts(retry.attempts.unwrap_or(0));
+    if let Work::Activity(_) = work {
+        // Of an `http` step our own activity decides.
+        policy.set_non_retryable_error_types(retry.unless.clone());
+    }
+    policy
+}
+
+/// A signal by its name, to any run.
+struct Signal(String);
+
+impl SignalDefinition for Signal {
+    type Workflow = FermataRun;
+    type Input = RawValue;
+    fn name(&self) -> &str {
+        &self.0
+    }
+}
+
+fn issue_send<'a>(
+    ctx: &'a WorkflowContext<Host>,
+    token: WorkflowCancellationToken,
+    send: Send,
+) -> (Key, LocalBoxFuture<'a, Event>) {
+    let number = send.number;
+    let payload = match send.payload {
+        Value::Null => RawValue::new(vec![]),
+        payload => wire::raw_value(&payload),
+    };
+    let options = SignalWorkflowOptions::builder().cancellation_token(token).build();
+    let sent = ctx.external_workflow(send.to.clone(), None).signal(Signal(send.signal), payload, options);
+    let event = sent.map(move |result| {
+        let error = |kind: &str, message: String| CallError { kind: kind.to_owned(), message, details: Value::Null };
+        let result = match result {
+            Ok(()) => Ok(Value::Null),
+            Err(WorkflowSignalError::NotFound { .. }) => {
+                Err(error("send.not-running", format!("there is no open run {}", send.to)))
+            }
+            Err(other) => Err(error("send.rejected", other.to_string())),
+        };
+        Event::Answered { call: number, outcome: CallOutcome { result, attempts: None } }
+    });
+    ((RESULT, 0, number), event.boxed_local())
+}
+
+/// A text that Temporal takes as an id or summary: at most [`MAX_ID`] bytes, the rest as a hash.
+fn cut(text: &str) -> String {
+    use sha2::{Digest, Sha256};
+    if text.len() <= MAX_ID {
+        return text.to_owned();
+    }
+    let hash: String = Sha256::digest(text.as_bytes()).iter().take(6).map(|b| format!("{b:02x}")).collect();
+    let mut end = MAX_ID - hash.len() - 1;
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    format!("{}~{hash}", text.get(..end).unwrap_or(""))
+}
+
+/// What the machine hears of an activity's end. Total: what cannot be read is an error with words.
+fn outcome(result: Result<RawValue, ActivityExecutionError>) -> CallOutcome {
+    let failed = |kind: &str, message: String| CallOutcome {
+        result: Err(CallError { kind: kind.to_owned(), message, details: Value::Null }),
+        attempts: None,
+    };
+    let attempts = |value: &Value| match value.get("attempts") {
+        Some(Value::Number(n)) => u32::try_from(*n).ok(),
+        _ => None,
+    };
+    match result {
+        Ok(raw) => match wire::value(&raw.payloads) {
+            Ok(value) => {
+                CallOutcome { attempts: attempts(&value), result: Ok(value.get("reply").cloned().unwrap_or_default()) }
+            }
+            Err(error) => failed("http.invalid-reply", error.to_string()),
+        },
+        Err(ActivityExecutionError::Failed(failure)) => match failure.cause() {
+            Some(IncomingError::Application(application)) => {
+                let details = application.raw_details().map(wire::value).and_then(Result::ok).unwrap_or_default();
+                CallOutcome {
+                    attempts: attempts(&details),
+                    result: Err(CallError {
+                        kind: application.type_name().unwrap_or("http.unreachable").to_owned(),
+                        message: application.source_error().to_string(),
+                        details: details.get("details").cloned().unwrap_or_default(),
+                    }),
+                }
+            }
+            Some(IncomingError::Timeout(_)) => {
+                failed("http.timeout", "no attempt ended before the time for all of them was over".to_owned())
+            }
+            _ => failed("http.unreachable", failure.to_string()),
+        },
+        Err(ActivityExecutionError::Cancelled(_)) => failed("cancelled", "the call was cancelled".to_owned()),
+        Err(other) => failed("http.unreachable", other.to_string()),
+    }
+}
+
+/// What the machine hears of a foreign activity's end (R34). The number of attempts is known only where they were used
+/// up.
+fn foreign(result: Result<RawValue, ActivityExecutionError>, most: Option<u32>) -> CallOutcome {
+    let failed = |kind: &str, message: String, details: Value| CallOutcome {
+        result: Err(CallError { kind: kind.to_owned(), message, details }),
+        attempts: None,
+    };
+    match result {
+        Ok(raw) => match wire::value(&raw.payloads) {
+            Ok(value) => CallOutcome { result: Ok(value), attempts: None },
+            Err(error) => failed("activity.invalid-reply", error.to_string(), Value::Null),
+        },
+        Err(ActivityExecutionError::Failed(failure)) => {
+            let attempts = most.filter(|_| failure.retry_state() == RetryState::MaximumAttemptsReached);
+            let outcome = match failure.cause().map(last_attempt) {
+                Some(IncomingError::Application(application)) => {
+                    let details = application.raw_details().map(wire::value).and_then(Result::ok).unwrap_or_default();
+                    let kind = application.type_name().filter(|name| !name.is_empty()).unwrap_or("Error");
+                    failed(&format!("activity.{kind}"), application.source_error().to_string(), details)
+                }
+                Some(IncomingError::Timeout(timeout)) => {
+                    let message = match timeout.timeout_type() {
+                        TimeoutType::ScheduleToStart => "no worker took it before the time for all attempts was over",
+                        TimeoutType::Heartbeat => "its worker was not heard of any more",
+                        _ => "it did not answer within its timeout",
+                    };
+                    failed("activity.timeout", message.to_owned(), Value::Null)
+                }
+                _ => failed("activity.Error", failure.to_string(), Value::Null),
+            };
+            CallOutcome { attempts, ..outcome }
+        }
+        Err(ActivityExecutionError::Cancelled(_)) => {
+            failed("cancelled", "the activity was cancelled".to_owned(), Value::Null)
+        }
+        Err(other) => failed("activity.Error", other.to_string(), Value::Null),
+    }
+}
+
+/// The error is the last attempt's: where the time for all attempts ran out, it stands behind that (R34).
+fn last_attempt(cause: &IncomingError) -> &IncomingError {
+    match (cause, cause.cause()) {
+        (IncomingError::Timeout(_), Some(inner @ IncomingError::Application(_))) => inner,
+        _ => cause,
+    }
+}

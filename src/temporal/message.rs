@@ -1,0 +1,143 @@
+//! Signals, updates and queries to a run, as the service sends them.
+
+use std::time::Duration as StdDuration;
+
+use temporalio_client::errors::WorkflowUpdateError;
+use temporalio_client::{UntypedUpdate, UntypedWorkflow, WorkflowExecuteUpdateOptions};
+use temporalio_common::protos::temporal::api::common::v1::{Header, Payloads};
+use temporalio_common::protos::temporal::api::query::v1::WorkflowQuery;
+use temporalio_common::protos::temporal::api::workflowservice::v1::{
+    QueryWorkflowRequest, SignalWorkflowExecutionRequest,
+};
+use tonic::{Code, Request};
+
+use super::client::{Temporal, TemporalError};
+use super::wire::{self, UpdateInput};
+use super::workflow::{MESSAGE_ID, QUERY_POSITION, UPDATE};
+use crate::machine::UpdateOutcome;
+use crate::value::{Value, to_json};
+
+/// Between two tries while the server moves or closes the run (R41).
+const CLOSING: StdDuration = StdDuration::from_millis(20);
+
+/// What a query came to.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Asked {
+    Answer(Value),
+    /// The run does not declare it; with words.
+    Unknown(String),
+    /// Its expression failed; with words.
+    Failed(String),
+}
+
+impl Temporal {
+    /// Sends a signal; it has been taken by the server when this returns. `id` is the message's own, under which a second
+    /// one is a double. Errors: [`TemporalError::NotFound`] for a run that is closed or unknown.
+    pub async fn signal(&self, run: &str, name: &str, payload: &Value, id: &str) -> Result<(), TemporalError> {
+        let fields = [(MESSAGE_ID.to_owned(), wire::payload(to_json(&Value::text(id))))];
+        let payloads = match payload {
+            Value::Null => None,
+            payload => Some(Payloads { payloads: vec![wire::payload(to_json(payload))] }),
+        };
+        let request = SignalWorkflowExecutionRequest {
+            namespace: self.namespace().to_owned(),
+            workflow_execution: Self::execution(run),
+            signal_name: name.to_owned(),
+            input: payloads,
+            identity: format!("fermata@{}", std::process::id()),
+            request_id: uuid::Uuid::now_v7().to_string(),
+            header: Some(Header { fields: fields.into_iter().collect() }),
+            ..Default::default()
+        };
+        loop {
+            let mut service = self.client.connection().workflow_service();
+            match service.signal_workflow_execution(Request::new(request.clone())).await {
+                Ok(_) => return Ok(()),
+                Err(status) if closing(&status) => tokio::time::sleep(CLOSING).await,
+                Err(status) => return Err(self.error(&status)),
+            }
+        }
+    }
+
+    /// Sends an update and waits for its outcome. Errors: [`TemporalError::NoWorker`] after `within`,
+    /// [`TemporalError::NotFound`] for a run that is closed or unknown.
+    pub async fn update(
+        &self,
+        run: &str,
+        update: &UpdateInput,
+        within: StdDuration,
+    ) -> Result<UpdateOutcome, TemporalError> {
+        let handle = self.client.get_workflow_handle::<UntypedWorkflow>(run);
+        let answer = async {
+            loop {
+                let options = WorkflowExecuteUpdateOptions::builder().maybe_update_id(update.id.clone()).build();
+                let input = wire::raw_value(&update.to_value());
+                match handle.execute_update(UntypedUpdate::new(UPDATE), input, options).await {
+                    Err(WorkflowUpdateError::Rpc(status)) if closing(&status) => tokio::time::sleep(CLOSING).await,
+                    other => return other,
+                }
+            }
+        };
+        let answer = tokio::time::timeout(within, answer).await.map_err(|_| TemporalError::NoWorker)?;
+        match answer {
+            Ok(raw) => {
+                let value = wire::value(&raw.payloads).map_err(|e| TemporalError::NotUnderstood(e.to_string()))?;
+                wire::outcome(&value).ok_or_else(|| TemporalError::NotUnderstood(to_json(&value)))
+            }
+            Err(WorkflowUpdateError::Failed(failure)) => match wire::refusal(&failure.message) {
+                Some(refusal) => Ok(UpdateOutcome::Refused(refusal)),
+                None => Err(TemporalError::NotUnderstood(failure.message)),
+            },
+            Err(WorkflowUpdateError::NotFound(status) | WorkflowUpdateError::Rpc(status)) => Err(self.error(&status)),
+            Err(other) => Err(TemporalError::NotUnderstood(other.to_string())),
+        }
+    }
+
+    /// Asks the run's worker, under an author's name. Errors: [`TemporalError::NoWorker`] after `within`.
+    pub async fn query(&self, run: &str, name: &str, within: StdDuration) -> Result<Asked, TemporalError> {
+        let request = QueryWorkflowRequest {
+            namespace: self.namespace().to_owned(),
+            execution: Self::execution(run),
+            query: Some(WorkflowQuery { query_type: name.to_owned(), query_args: None, header: None }),
+            query_reject_condition: 0,
+        };
+        let mut request = Request::new(request);
+        request.set_timeout(within);
+        let mut service = self.client.connection().workflow_service();
+        let answer = tokio::time::timeout(within, service.query_workflow(request)).await;
+        let answer = match answer {
+            Err(_) => return Err(TemporalError::NoWorker),
+            Ok(Err(status)) => match status.code() {
+                Code::DeadlineExceeded | Code::Cancelled | Code::FailedPrecondition => {
+                    return Err(TemporalError::NoWorker);
+                }
+                // The run's own words, each behind what kind they are.
+                Code::InvalidArgument => {
+                    return Ok(match status.message().split_once(": ") {
+                        Some(("expression", words)) => Asked::Failed(words.to_owned()),
+                        Some(("unknown", words)) => Asked::Unknown(words.to_owned()),
+                        _ => Asked::Failed(status.message().to_owned()),
+                    });
+                }
+                _ => return Err(self.error(&status)),
+            },
+            Ok(Ok(answer)) => answer.into_inner(),
+        };
+        let payloads = answer.query_result.map(|p| p.payloads).unwrap_or_default();
+        let value = wire::value(&payloads).map_err(|e| TemporalError::NotUnderstood(e.to_string()))?;
+        Ok(Asked::Answer(value))
+    }
+
+    /// Where the run stands, as its worker sees it. Errors: [`TemporalError::NoWorker`] after `within`.
+    pub async fn position(&self, id: &str, within: StdDuration) -> Result<Value, TemporalError> {
+        match self.query(id, QUERY_POSITION, within).await? {
+            Asked::Answer(value) => Ok(value),
+            Asked::Unknown(words) | Asked::Failed(words) => Err(TemporalError::Refused(words)),
+        }
+    }
+}
+
+/// Whether the server only asks to come again: the run is closing or moving into a fresh history.
+fn closing(status: &tonic::Status) -> bool {
+    status.code() == Code::ResourceExhausted && status.message().contains("workflow is closing")
+}
