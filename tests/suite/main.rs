@@ -15,6 +15,7 @@ mod conversations;
 mod dev;
 mod diagnostics;
 mod documents;
+mod examples;
 mod mock;
 mod process;
 mod program;
@@ -38,6 +39,7 @@ fn main() {
     trials.extend(dev::trials());
     trials.extend(service::trials());
     trials.extend(conversations::trials());
+    trials.extend(examples::trials());
     trials.extend(temporal::trials());
     let conclusion = libtest_mimic::run(&arguments, trials);
     server::end();

@@ -1,0 +1,189 @@
+//! The examples as their READMEs say, where Python is: an outbox, and activities of a worker in another language.
+
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+use libtest_mimic::Trial;
+use serde_json::json;
+
+use crate::process::{Folder, Running};
+use crate::server::server;
+use crate::service::{configuration, ready, serve};
+
+pub fn trials() -> Vec<Trial> {
+    let tests: Vec<crate::Test> = vec![
+        ("the_outbox_is_emptied_and_nothing_starts_twice", outbox),
+        ("activities_in_python", activities),
+        ("scenarios_pass_and_a_failing_one_says_where", scenarios),
+    ];
+    let absent = python().is_none();
+    tests
+        .into_iter()
+        .map(|(name, test)| {
+            // Named as ignored, never skipped in silence.
+            crate::trial(format!("examples::{name}"), test).with_ignored_flag(absent && !name.starts_with("scenarios"))
+        })
+        .collect()
+}
+
+/// A Python of at least 3.10.
+fn python() -> Option<&'static str> {
+    let asks = "import sys, venv; sys.exit(sys.version_info < (3, 10))";
+    let fits = Command::new("python3").args(["-c", asks]).output().is_ok_and(|output| output.status.success());
+    fits.then_some("python3")
+}
+
+fn said(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+fn shipped(folder: &Folder) {
+    for name in ["definitions/UserGranted/v1.yaml", "definitions/UserGranted/v2.yaml"] {
+        folder.write(name, &std::fs::read_to_string(crate::root().join(name)).unwrap());
+    }
+}
+
+fn outbox() -> Result<(), String> {
+    const ROWS: usize = 5;
+    let server = server()?;
+    let folder = Folder::new();
+    let services = "[service.push]\nurl = \"{}push\"\nallow = [\"loopback\"]\n[service.discounts]\nurl = \"{}d\"\nallow = [\"loopback\"]\n";
+    let services = services.replace("{}", server.mock.url.as_str());
+    folder.write("fermata.toml", &format!("{}{services}", configuration(server, "outbox")));
+    shipped(&folder);
+    server.runtime.block_on(async {
+        let serving = serve(&folder, &[])?;
+        ready(&serving).await?;
+        let rows = ROWS.to_string();
+        let arguments = ["--db", "outbox.db", "--base", serving.api.base(), "--seed", &rows, "--once"];
+        let output = Command::new(python().unwrap())
+            .arg(crate::root().join("examples/outbox/outbox.py"))
+            .args(arguments)
+            .current_dir(folder.path())
+            .output()
+            .map_err(|e| e.to_string())?;
+        if !output.status.success() || !said(&output).contains(&format!("{ROWS} delivered, 0 parked")) {
+            return Err(said(&output));
+        }
+        // The list lags a little behind the starts.
+        let all = |list: &serde_json::Value| list["runs"].as_array().is_some_and(|runs| runs.len() == ROWS);
+        serving.api.until("/v1/runs?process=UserGranted&status=running", all).await?;
+        for n in 1..=ROWS {
+            let client = server.client(crate::server::CACHED);
+            let id = format!("UserGranted.u-{n}");
+            client.terminate(&id, "the test is over").await.map_err(|e| format!("{id}: {e}"))?;
+        }
+        Ok(())
+    })
+}
+
+/// The packages of the example's worker, installed once into the target folder.
+fn packages() -> Result<PathBuf, String> {
+    let target = crate::process::fermata().parent().unwrap().join("python");
+    let python = target.join("bin/python");
+    let has = || Command::new(&python).args(["-c", "import temporalio"]).output().is_ok_and(|o| o.status.success());
+    if has() {
+        return Ok(python);
+    }
+    let requirements = crate::root().join("examples/activities-python/requirements.txt");
+    let steps: [(&std::path::Path, Vec<std::ffi::OsString>); 2] = [
+        (std::path::Path::new("python3"), vec!["-m".into(), "venv".into(), target.clone().into()]),
+        (
+            &python,
+            ["-m", "pip", "install", "-q", "-r"].map(Into::into).into_iter().chain([requirements.into()]).collect(),
+        ),
+    ];
+    for (program, arguments) in steps {
+        let output = Command::new(program).args(arguments).output().map_err(|e| e.to_string())?;
+        if !output.status.success() {
+            return Err(format!("the packages of the example cannot be installed: {}", said(&output)));
+        }
+    }
+    Ok(python)
+}
+
+fn activities() -> Result<(), String> {
+    let server = server()?;
+    let python = packages()?;
+    let folder = Folder::new();
+    folder.write("fermata.toml", &configuration(server, "grants"));
+    let definition = "examples/activities-python/definitions/GrantAll/v1.yaml";
+    let text = std::fs::read_to_string(crate::root().join(definition)).map_err(|e| e.to_string())?;
+    folder.write("definitions/GrantAll/v1.yaml", &text);
+    let address = format!("{}:{}", server.url.host_str().unwrap_or(""), server.url.port().unwrap_or(0));
+    let script = crate::root().join("examples/activities-python/worker.py");
+    let mut command = Command::new(python);
+    command.arg(script).args(["--address", &address, "--queue", "discounts"]);
+    let mut worker = Running::of(command);
+    worker.line("ready on discounts")?;
+    server.runtime.block_on(async {
+        let serving = serve(&folder, &[])?;
+        ready(&serving).await?;
+        let grant = async |user: &str, discounts: serde_json::Value| {
+            serving.api.start("GrantAll", json!({"userId": user, "discounts": discounts})).await?.expect(201)?;
+            serving.api.result(&format!("GrantAll.{user}")).await?.expect(200).map(|answer| answer.json())
+        };
+        // The third fails for good: its type is listed in `unless`. The first attempt for this user always fails.
+        let mixed = grant("flaky-1", json!(["welcome", "free-shipping", "no-such"])).await?;
+        let kinds = |result: &serde_json::Value| {
+            let list = result.as_array().or(result["grants"].as_array()).cloned().unwrap_or_default();
+            list.iter().map(|one| one["error"]["type"].as_str().unwrap_or("granted").to_owned()).collect::<Vec<_>>()
+        };
+        if kinds(&mixed) != ["granted", "granted", "activity.UnknownDiscount"] {
+            return Err(mixed.to_string());
+        }
+        let blocked = grant("blocked-1", json!(["welcome"])).await?;
+        if kinds(&blocked) != ["activity.UserBlocked"] {
+            return Err(blocked.to_string());
+        }
+        Ok(())
+    })?;
+    worker.interrupt()
+}
+
+fn scenarios() -> Result<(), String> {
+    let folder = Folder::new();
+    shipped(&folder);
+    for file in crate::files("definitions/UserGranted/tests", "yaml") {
+        let name = file.file_name().unwrap().to_string_lossy().into_owned();
+        folder.write(&format!("definitions/UserGranted/tests/{name}"), &std::fs::read_to_string(&file).unwrap());
+    }
+    let (code, text) = crate::process::once(&folder, &["test"], &[]);
+    if code != 0 || !text.contains(" passed, 0 failed") {
+        return Err(text);
+    }
+    folder.write(
+        "definitions/UserGranted/tests/wrong.yaml",
+        "scenario: Wrong on purpose\nversions: [1]\ninput: { userId: w, age: 1 }\ntimeline:\n  - { after: 1h, signal: purchased, \
+         payload: { amount: 1 } }\nexpect:\n  status: completed\n  path: [welcome, remind]\n",
+    );
+    let (code, text) = crate::process::once(&folder, &["test", "UserGranted"], &[]);
+    let both = text.contains("wrong.yaml:8:19: error[expectation]: `remind` was not entered")
+        && text.contains("definitions/UserGranted/v1.yaml:")
+        && text.contains("1 failed");
+    if code != 1 || !both {
+        return Err(text);
+    }
+    let (code, text) = crate::process::once(&folder, &["test", "--format", "json"], &[]);
+    let json: serde_json::Value = serde_json::from_str(text.trim()).map_err(|e| format!("{e}: {text}"))?;
+    let all = json["scenarios"].as_array().ok_or("no `scenarios`")?;
+    let failed: Vec<&str> =
+        all.iter().filter(|s| s["outcome"] == "failed").filter_map(|s| s["name"].as_str()).collect();
+    if code != 1 || failed != ["Wrong on purpose"] {
+        return Err(text);
+    }
+    let (code, text) = crate::process::once(&folder, &["test", "--format", "junit"], &[]);
+    if code != 1 || !text.contains("<testsuite name=\"UserGranted\"") || !text.contains("failures=\"1\"") {
+        return Err(text);
+    }
+    folder.write(
+        "definitions/UserGranted/tests/wrong.yaml",
+        "scenario: Names what is not there\ninput: { userId: w, age: 1 }\nanswers: { welcom: ok }\ntimeline:\n  - { after: 1h, signal: bought }\n\
+         expect: { status: completed }\n",
+    );
+    let (code, text) = crate::process::once(&folder, &["test"], &[]);
+    let named = text.contains("no step `welcom`")
+        && text.contains("did you mean `welcome`?")
+        && text.contains("no signal `bought`");
+    if code == 1 && named { Ok(()) } else { Err(text) }
+}
