@@ -142,6 +142,7 @@ async fn main() {
                 digest: plan.digest().into(),
                 document: plan.canonical().into(),
                 input: from_json::<Value>(&json!({"user": tag}).to_string()).unwrap(),
+                chosen: None,
             };
             let id = format!("Bench.{tag}");
             temporal.start(&id, &start, "Bench v1").await.unwrap();

@@ -1,6 +1,9 @@
-//! Versions on disk: `definitions/<Process>/v<N>.yaml`, read, checked, and chosen from.
+//! Versions on disk: `definitions/<Process>/v<N>.yaml`, read, checked, published, and chosen from.
 //!
 //! This room may not know: runs, Temporal, HTTP.
+
+mod lock;
+mod releases;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -9,6 +12,10 @@ use std::sync::Arc;
 
 use crate::diagnostic::{Code, Diagnostic, Source, Span, has_errors, render_all};
 use crate::plan::{Home, Plan, from_yaml};
+use crate::value::Value;
+
+pub use lock::{LOCK, Lock, LockError};
+pub use releases::{Chosen, Releases, Rule, from_text as check_releases};
 
 /// A definition that was read and is in order.
 #[derive(Debug, Clone)]
@@ -17,12 +24,24 @@ pub struct Version {
     /// The text as written.
     pub text: String,
     pub path: PathBuf,
+    /// Whether the digest stands in `LOCK`: then it never changes.
+    pub published: bool,
+}
+
+/// Whether versions that are not published may start: under `dev` only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Drafts {
+    #[default]
+    Start,
+    Hold,
 }
 
 /// All definitions of a folder.
 #[derive(Debug, Clone, Default)]
 pub struct Catalog {
     processes: BTreeMap<String, BTreeMap<i64, Version>>,
+    releases: BTreeMap<String, Releases>,
+    pub drafts: Drafts,
     /// Files with complaints, each with the rendered text; errors keep a file out, warnings do not.
     pub complaints: Vec<FileComplaints>,
 }
@@ -43,6 +62,24 @@ pub enum ChooseError {
     Version { process: String, version: i64, known: Vec<i64> },
     #[error("the process `{process}` cannot be started: {reason}")]
     NotUnderstood { process: String, reason: String },
+    #[error("version {version} of `{process}` is not published, and only `fermata dev` starts such a one")]
+    NotPublished { process: String, version: i64 },
+    #[error("the process `{process}` has no label `{label}`{}", labels(.known))]
+    Label { process: String, label: String, known: Vec<String> },
+}
+
+fn labels(known: &[String]) -> String {
+    match known {
+        [] => "; it has none".to_owned(),
+        _ => format!("; it has {}", known.join(", ")),
+    }
+}
+
+/// What a caller asks for, at most one of the two.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Wanted {
+    pub version: Option<i64>,
+    pub label: Option<String>,
 }
 
 fn listing(names: &[String]) -> String {
@@ -60,9 +97,18 @@ impl Catalog {
 
     /// Reads the folder again. Where a file has become broken, the version that was read before goes on serving.
     pub fn reload(&self, folder: &Path) -> io::Result<Catalog> {
-        let mut fresh = Catalog::default();
-        for file in find(folder)? {
-            let (version, complaints) = read(&file);
+        let mut fresh = Catalog { drafts: self.drafts, ..Catalog::default() };
+        let lock = match Lock::load(folder) {
+            Ok(lock) => lock,
+            Err(error) => {
+                let rendered = format!("error: {error}\n");
+                fresh.complaints.push(FileComplaints { path: folder.join(LOCK), errors: true, rendered });
+                Lock::default()
+            }
+        };
+        let (releases, files): (Vec<_>, Vec<_>) = find(folder)?.into_iter().partition(|file| file.releases);
+        for file in files {
+            let (version, complaints) = read(&file, &lock);
             let number = file.version;
             let kept = || self.processes.get(&file.process).and_then(|v| v.get(&number)).cloned();
             if let Some(version) = version.or_else(kept) {
@@ -70,30 +116,102 @@ impl Catalog {
             }
             fresh.complaints.extend(complaints);
         }
+        for file in releases {
+            let versions = fresh.processes.get(&file.process).map(|v| v.keys().copied().collect()).unwrap_or_default();
+            let (releases, complaints) = releases::read(&file.path, &versions);
+            let kept = || self.releases.get(&file.process).cloned();
+            if let Some(releases) = releases.or_else(kept) {
+                fresh.releases.insert(file.process.clone(), releases);
+            }
+            fresh.complaints.extend(complaints);
+        }
         Ok(fresh)
     }
 
-    /// The version a start without further wishes gets: the highest that is valid.
-    pub fn choose(&self, process: &str, version: Option<i64>) -> Result<&Version, ChooseError> {
+    /// The version that a start gets, and why: the one the caller names, else by the rules of `releases.yaml`, else the
+    /// highest that may start. `key` is the caller's own business key, where it has one.
+    pub fn choose(
+        &self,
+        process: &str,
+        wanted: &Wanted,
+        input: &Value,
+        key: Option<&str>,
+    ) -> Result<(&Version, Chosen), ChooseError> {
         let versions = self.versions(process)?;
-        match version {
-            None => versions.values().next_back().ok_or_else(|| self.no_process(process)),
-            Some(version) => versions.get(&version).ok_or_else(|| ChooseError::Version {
-                process: process.to_owned(),
-                version,
-                known: versions.keys().copied().collect(),
-            }),
+        let releases = self.releases.get(process);
+        let (number, chosen) = match (wanted.version, &wanted.label) {
+            (Some(version), _) => (version, Chosen::Version),
+            (None, Some(label)) => {
+                let known = releases.map(Releases::labels);
+                let number = known.and_then(|labels| labels.get(label)).copied();
+                let number = number.ok_or_else(|| ChooseError::Label {
+                    process: process.to_owned(),
+                    label: label.clone(),
+                    known: known.map(|labels| labels.keys().cloned().collect()).unwrap_or_default(),
+                })?;
+                (number, Chosen::Label { label: label.clone() })
+            }
+            (None, None) => {
+                let key_of = |version: i64| {
+                    let plan = &versions.get(&version)?.plan;
+                    key.map(str::to_owned).or_else(|| crate::machine::business_key(plan, input).ok())
+                };
+                match releases.and_then(|releases| releases.choose(process, input, &key_of)) {
+                    Some(found) => found,
+                    None => {
+                        let may = |v: &&Version| v.published || self.drafts == Drafts::Start;
+                        let highest = versions.values().rev().find(may).or(versions.values().next_back());
+                        let number = highest.map(|version| version.plan.version());
+                        (number.ok_or_else(|| self.no_process(process))?, Chosen::Highest)
+                    }
+                }
+            }
+        };
+        let version = versions.get(&number).ok_or_else(|| ChooseError::Version {
+            process: process.to_owned(),
+            version: number,
+            known: versions.keys().copied().collect(),
+        })?;
+        if !version.published && self.drafts == Drafts::Hold {
+            return Err(ChooseError::NotPublished { process: process.to_owned(), version: number });
         }
+        Ok((version, chosen))
+    }
+
+    /// Published versions whose file is gone: nobody can start them any more.
+    pub fn missing(&self, folder: &Path) -> Vec<(String, i64)> {
+        let lock = Lock::load(folder).unwrap_or_default();
+        let there = |process: &str, version: i64| self.processes.get(process).is_some_and(|v| v.contains_key(&version));
+        let gone = |process: &str, version: i64| !folder.join(process).join(format!("v{version}.yaml")).exists();
+        lock.versions()
+            .filter(|(process, version)| !there(process, *version) && gone(process, *version))
+            .map(|(process, version)| (process.to_owned(), version))
+            .collect()
+    }
+
+    /// Every version that is not published, as `Process v3`.
+    pub fn unpublished(&self) -> Vec<String> {
+        let all =
+            self.processes.iter().flat_map(|(name, versions)| versions.iter().map(move |version| (name, version)));
+        all.filter(|(_, (_, version))| !version.published)
+            .map(|(name, (number, _))| format!("{name} v{number}"))
+            .collect()
+    }
+
+    /// The labels and rules of a process, where it has a `releases.yaml`.
+    pub fn releases(&self, process: &str) -> Option<&Releases> {
+        self.releases.get(process)
     }
 
     pub fn versions(&self, process: &str) -> Result<&BTreeMap<i64, Version>, ChooseError> {
-        let releases = self.complaints.iter().find(|c| {
-            c.errors
-                && c.path.file_name().is_some_and(|n| n == "releases.yaml")
-                && c.path.parent().and_then(Path::file_name).is_some_and(|n| n == process)
-        });
-        if let Some(releases) = releases {
-            let reason = format!("{} is not understood yet", releases.path.display());
+        let broken = |c: &&FileComplaints| {
+            let own = c.path.file_name().is_some_and(|name| name == RELEASES)
+                && c.path.parent().and_then(Path::file_name).is_some_and(|name| name == process);
+            // One that was in order before goes on serving.
+            c.errors && own && !self.releases.contains_key(process)
+        };
+        if let Some(releases) = self.complaints.iter().find(broken) {
+            let reason = format!("{} is not in order", releases.path.display());
             return Err(ChooseError::NotUnderstood { process: process.to_owned(), reason });
         }
         self.processes.get(process).ok_or_else(|| self.no_process(process))
@@ -127,9 +245,12 @@ struct DefinitionFile {
     path: PathBuf,
     process: String,
     version: i64,
-    /// A file of the folder that is not understood yet.
+    /// `releases.yaml`.
     releases: bool,
 }
+
+/// The name of the file with labels and rules in a process's folder.
+pub const RELEASES: &str = "releases.yaml";
 
 fn find(folder: &Path) -> io::Result<Vec<DefinitionFile>> {
     let mut files = Vec::new();
@@ -140,7 +261,7 @@ fn find(folder: &Path) -> io::Result<Vec<DefinitionFile>> {
         let process = entry.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
         for path in sorted(&entry)? {
             let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-            if name == "releases.yaml" {
+            if name == RELEASES {
                 files.push(DefinitionFile { path, process: process.clone(), version: 0, releases: true });
             } else if let Some(version) = version_of(&name) {
                 files.push(DefinitionFile { path, process: process.clone(), version, releases: false });
@@ -172,31 +293,29 @@ fn version_of(name: &str) -> Option<i64> {
     number.parse().ok().filter(|n: &i64| *n > 0 && n.to_string() == number)
 }
 
-fn read(file: &DefinitionFile) -> (Option<Version>, Option<FileComplaints>) {
-    let whole = |errors, rendered| Some(FileComplaints { path: file.path.clone(), errors, rendered });
-    if file.releases {
-        let message = "`releases.yaml` is not supported yet: remove it, the highest version starts";
-        let source = Source::new(file.path.display().to_string(), "");
-        let complaint = Diagnostic::error(Code::NotSupported, Span::default(), message);
-        return (None, whole(true, render_all(&[complaint], &source, false)));
-    }
-    let text = match std::fs::read_to_string(&file.path) {
-        Ok(text) => text,
-        Err(error) => {
-            let complaint = unreadable(&error);
-            let source = Source::new(file.path.display().to_string(), "");
-            return (None, whole(true, render_all(&[complaint], &source, false)));
-        }
-    };
-    let home = Home { process: Some(file.process.clone()), version: Some(file.version) };
-    let (plan, complaints) = from_yaml(&text, &home);
-    let rendered = if complaints.is_empty() {
-        None
-    } else {
-        let source = Source::new(file.path.display().to_string(), text.as_str());
-        whole(has_errors(&complaints), render_all(&complaints, &source, false))
-    };
-    (plan.map(|plan| Version { plan, text, path: file.path.clone() }), rendered)
+fn read(file: &DefinitionFile, lock: &Lock) -> (Option<Version>, Option<FileComplaints>) {
+    let checked = check_with(&file.path, Some(lock));
+    let rendered = (!checked.complaints.is_empty()).then(|| FileComplaints {
+        path: file.path.clone(),
+        errors: has_errors(&checked.complaints),
+        rendered: render_all(&checked.complaints, &checked.source, false),
+    });
+    let published = lock.digest(&file.process, file.version).is_some();
+    let text = checked.source.text().to_owned();
+    (checked.plan.map(|plan| Version { plan, text, path: file.path.clone(), published }), rendered)
+}
+
+/// A version whose published digest is another. It has no plan then: nobody shall start it.
+fn changed(plan: &Plan, lock: &Lock) -> Option<Diagnostic> {
+    let published = lock.digest(plan.process(), plan.version())?;
+    (published != plan.digest()).then(|| {
+        let message = format!("version {} is published, and a published version never changes", plan.version());
+        let help = format!(
+            "take the edit back, then make a new version of it: `fermata new-version {}` copies the newest to the next number",
+            plan.process()
+        );
+        Diagnostic::error(Code::PublishedVersionChanged, Span::default(), message).help(help)
+    })
 }
 
 fn unreadable(error: &io::Error) -> Diagnostic {
@@ -210,8 +329,29 @@ pub struct Checked {
     pub plan: Option<Arc<Plan>>,
 }
 
-/// Reads one file. Its folder and name are held against its header where they look like a catalog's.
+/// Reads one file. Its folder and name are held against its header where they look like a catalog's, and its digest
+/// against the `LOCK` of that catalog.
 pub fn check_file(path: &Path) -> Checked {
+    let lock = path.parent().and_then(Path::parent).and_then(|folder| Lock::load(folder).ok());
+    check_with(path, lock.as_ref())
+}
+
+/// Reads one `releases.yaml`, held against the versions beside it.
+pub fn check_releases_file(path: &Path) -> Checked {
+    let name = path.display().to_string();
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) => {
+            return Checked { source: Source::new(name, ""), complaints: vec![unreadable(&error)], plan: None };
+        }
+    };
+    let beside = path.parent().map(sorted).and_then(Result::ok).unwrap_or_default();
+    let versions = beside.iter().filter_map(|p| version_of(&p.file_name()?.to_string_lossy())).collect();
+    let (_, complaints) = check_releases(&text, &versions);
+    Checked { source: Source::new(name, text), complaints, plan: None }
+}
+
+fn check_with(path: &Path, lock: Option<&Lock>) -> Checked {
     let name = path.display().to_string();
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
@@ -222,7 +362,13 @@ pub fn check_file(path: &Path) -> Checked {
     let version = path.file_name().and_then(|n| version_of(&n.to_string_lossy()));
     let folder = path.parent().and_then(Path::file_name).map(|n| n.to_string_lossy().into_owned());
     let home = Home { process: folder.filter(|_| version.is_some()), version };
-    let (plan, complaints) = from_yaml(&text, &home);
+    let (mut plan, mut complaints) = from_yaml(&text, &home);
+    if let (Some(found), Some(lock), true) = (&plan, lock, version.is_some())
+        && let Some(complaint) = changed(found, lock)
+    {
+        complaints.push(complaint);
+        plan = None;
+    }
     Checked { source: Source::new(name, text), complaints, plan }
 }
 
@@ -233,7 +379,7 @@ pub fn definition_files(path: &Path) -> io::Result<Vec<PathBuf>> {
     }
     let own: Vec<PathBuf> = sorted(path)?
         .into_iter()
-        .filter(|p| p.file_name().is_some_and(|n| version_of(&n.to_string_lossy()).is_some()))
+        .filter(|p| p.file_name().is_some_and(|n| n == RELEASES || version_of(&n.to_string_lossy()).is_some()))
         .collect();
     if !own.is_empty() {
         return Ok(own);

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use super::{COULD_NOT, FINDINGS, OK, colour};
-use crate::catalog::{check_file, definition_files};
-use crate::diagnostic::{Code, has_errors, render_all};
+use crate::catalog::{Catalog, Lock, RELEASES, check_file, check_releases_file, definition_files};
+use crate::diagnostic::{Code, render_all};
 
 pub(super) fn run(paths: &[PathBuf]) -> u8 {
     let default = [PathBuf::from("definitions")];
@@ -23,6 +23,20 @@ pub(super) fn run(paths: &[PathBuf]) -> u8 {
             eprintln!("{}: no definitions here: they are named `<Process>/v<N>.yaml`", path.display());
             unread = true;
         }
+        let whole = path.is_dir() && path.join(crate::catalog::LOCK).exists();
+        if let (true, Err(error)) = (whole, Lock::load(path)) {
+            eprintln!("error: {error}\n");
+            errors += 1;
+        }
+        if let (true, Ok(catalog)) = (whole, Catalog::load(path)) {
+            for (process, version) in catalog.missing(path) {
+                eprintln!(
+                    "warning: {process} v{version} is published and its file is gone: nobody can start it any more; runs \
+                     keep their own copy\n"
+                );
+                warnings += 1;
+            }
+        }
         for file in found {
             files += 1;
             let (file_errors, file_warnings, file_unread) = one(&file);
@@ -40,15 +54,13 @@ pub(super) fn run(paths: &[PathBuf]) -> u8 {
 }
 
 fn one(file: &Path) -> (usize, usize, bool) {
-    if file.file_name().is_some_and(|n| n == "releases.yaml") {
-        eprintln!("{}: `releases.yaml` is not supported yet\n", file.display());
-        return (1, 0, false);
-    }
-    let checked = check_file(file);
+    let checked = match file.file_name() {
+        Some(name) if name == RELEASES => check_releases_file(file),
+        _ => check_file(file),
+    };
     if !checked.complaints.is_empty() {
         eprintln!("{}", render_all(&checked.complaints, &checked.source, colour()));
     }
-    debug_assert!(checked.plan.is_some() || has_errors(&checked.complaints));
     let errors = checked.complaints.iter().filter(|d| d.is_error()).count();
     let unread = checked.complaints.iter().any(|d| d.code == Code::Unreadable);
     (errors, checked.complaints.len() - errors, unread)

@@ -5,6 +5,7 @@
 mod check;
 mod dev;
 mod host;
+mod publish;
 mod serve;
 mod simulate;
 mod test;
@@ -33,6 +34,12 @@ enum Commands {
     Simulate(simulate::Arguments),
     /// Run the scenarios of the definitions on a virtual clock, without a server
     Test(test::Arguments),
+    /// Publish versions: their digests go into `LOCK`, and they never change again
+    Publish(publish::PublishArguments),
+    /// Copy the newest version of a process to the next number
+    NewVersion(publish::NewVersionArguments),
+    /// Move labels in `releases.yaml`, and show what that does
+    Release(publish::ReleaseArguments),
     /// Everything in one command: Temporal, worker, API, stand-ins for services
     Dev(dev::Arguments),
     /// The API and a worker, against any Temporal
@@ -54,6 +61,9 @@ pub fn main() -> ExitCode {
         Commands::Check { paths } => check::run(&paths),
         Commands::Simulate(arguments) => simulate::run(&arguments),
         Commands::Test(arguments) => test::run(&arguments),
+        Commands::Publish(arguments) => publish::publish(&arguments),
+        Commands::NewVersion(arguments) => publish::new_version(&arguments),
+        Commands::Release(arguments) => publish::release(&arguments),
         Commands::Dev(arguments) => dev::run(&arguments),
         Commands::Serve(arguments) => serve::run(&arguments),
         Commands::Worker(arguments) => serve::run_worker(&arguments),

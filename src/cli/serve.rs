@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use super::host::{self, Environment};
+use crate::catalog::Drafts;
 use crate::service::{Service, Supervisor};
 use crate::temporal::{Services, WorkerConfig};
 
@@ -41,9 +42,14 @@ async fn serve(arguments: &ServeArguments) -> Result<(), String> {
     }
     let config = arguments.environment.config()?;
     let address = host::named_address(&config)?;
-    let catalog = arguments.environment.catalog()?;
+    let mut catalog = arguments.environment.catalog()?;
     if host::complaints(&catalog) {
         return Err("some definitions are not in order; nothing was started".to_owned());
+    }
+    catalog.drafts = Drafts::Hold;
+    let drafts = catalog.unpublished();
+    if !drafts.is_empty() {
+        eprintln!("not published, so not to be started here: {}; `fermata publish` publishes them", drafts.join(", "));
     }
     let listener = host::listen(arguments.listen).await?;
     let local = listener.local_addr().map_err(|e| e.to_string())?;

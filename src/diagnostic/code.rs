@@ -79,6 +79,9 @@ codes! {
     ConstantKey = "constant-key",
     ReturnsMismatch = "returns-mismatch",
     RetryMisfit = "retry-misfit",
+    // releases
+    PublishedVersionChanged = "published-version-changed",
+    Release = "release",
     // scenarios
     Expectation = "expectation",
     // environment

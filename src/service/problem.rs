@@ -38,6 +38,8 @@ problems! {
         "The name is not one of the definitions that this service has read. `detail` lists those there are.";
     UNKNOWN_VERSION = "unknown-version", 404, "The process has no such version",
         "`detail` lists the versions there are.";
+    UNKNOWN_LABEL = "unknown-label", 404, "The process has no such label",
+        "`detail` lists the labels that its `releases.yaml` has.";
     UNKNOWN_RUN = "unknown-run", 404, "There is no such run",
         "No run has this id, or it ended so long ago that the server has forgotten it.";
     UNKNOWN_MESSAGE = "unknown-message", 404, "The run does not declare this",
@@ -45,6 +47,8 @@ problems! {
         them.";
     METHOD_NOT_ALLOWED = "method-not-allowed", 405, "The path does not take this method",
         "The `Allow` header lists the methods it takes.";
+    NOT_PUBLISHED = "not-published", 409, "The version is not published",
+        "Only `fermata dev` starts a version that is not published. `fermata publish` publishes it.";
     RUN_EXISTS = "run-exists", 409, "A run with this business key exists",
         "The definition says `duplicates: reject`. `id` names the run there is.";
     RUN_FAILED = "run-failed", 409, "The run has failed",
@@ -152,6 +156,8 @@ impl From<ChooseError> for Problem {
         match &error {
             ChooseError::Process { .. } => Problem::new(&UNKNOWN_PROCESS, error.to_string()),
             ChooseError::Version { .. } => Problem::new(&UNKNOWN_VERSION, error.to_string()),
+            ChooseError::Label { .. } => Problem::new(&UNKNOWN_LABEL, error.to_string()),
+            ChooseError::NotPublished { .. } => Problem::new(&NOT_PUBLISHED, error.to_string()),
             ChooseError::NotUnderstood { .. } => Problem::unavailable(error.to_string()),
         }
     }

@@ -11,6 +11,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_perc
 use super::body::{answer, read};
 use super::problem::{MALFORMED, Problem, RUN_CANCELLED, RUN_EXISTS, RUN_FAILED, RUN_TERMINATED};
 use super::state::Service;
+use crate::catalog::Wanted;
 use crate::machine::{Refused, prepare};
 use crate::plan::{Duplicates, ENGINE, Plan};
 use crate::temporal::{Ending, Filter, RunStatus, StartInput, TemporalError};
@@ -48,16 +49,24 @@ pub(super) async fn start(
         Some(Value::Number(n)) if n.is_integer() => i64::try_from(n).ok(),
         Some(_) => return Err(Problem::invalid("/version", "type", "`version` is a whole number")),
     };
+    let label = match fields.remove("label") {
+        None | Some(Value::Null) => None,
+        Some(Value::Text(label)) => Some(label),
+        Some(_) => return Err(Problem::invalid("/label", "type", "`label` is text")),
+    };
+    if version.is_some() && label.is_some() {
+        return Err(Problem::invalid("/label", "unknown-key", "a start names `version` or `label`, not both"));
+    }
     let key = match fields.remove("key") {
         None | Some(Value::Null) => None,
         Some(Value::Text(key)) => Some(key),
         Some(_) => return Err(Problem::invalid("/key", "type", "`key` is text")),
     };
     if let Some(unknown) = fields.keys().next() {
-        let detail = format!("`{unknown}` cannot be set by a start; it takes `input`, `version` and `key`");
+        let detail = format!("`{unknown}` cannot be set by a start; it takes `input`, `version`, `label` and `key`");
         return Err(Problem::invalid(&format!("/{unknown}"), "unknown-key", detail));
     }
-    let run = start_or_find(&service, &process, version, key, input).await?;
+    let run = start_or_find(&service, &process, &Wanted { version, label }, key, input).await?;
     let body = Value::map([
         ("id", Value::text(run.id.as_str())),
         ("runId", Value::text(run.run_id)),
@@ -65,6 +74,7 @@ pub(super) async fn start(
         ("version", Value::integer(run.start.version)),
         ("digest", Value::text(run.start.digest.as_str())),
         ("created", Value::Bool(run.created)),
+        ("chosen", run.start.chosen.clone().unwrap_or_default()),
     ]);
     let mut response = answer(if run.created { StatusCode::CREATED } else { StatusCode::OK }, &body);
     let location = format!("/v1/runs/{}", utf8_percent_encode(&run.id, RUN_ID));
@@ -77,7 +87,7 @@ pub(super) async fn start(
 /// A `[[route]]`: the body is the input, the answer is `{"Id", "RunId"}`.
 pub(super) async fn start_by_route(service: Service, process: String, request: Request) -> Result<Response, Problem> {
     let input = read(request, service.max_body()).await?;
-    let run = start_or_find(&service, &process, None, None, input).await?;
+    let run = start_or_find(&service, &process, &Wanted::default(), None, input).await?;
     let body = Value::map([("Id", Value::text(run.id)), ("RunId", Value::text(run.run_id))]);
     Ok(answer(StatusCode::OK, &body))
 }
@@ -85,12 +95,13 @@ pub(super) async fn start_by_route(service: Service, process: String, request: R
 async fn start_or_find(
     service: &Service,
     process: &str,
-    version: Option<i64>,
+    wanted: &Wanted,
     key: Option<String>,
     input: Value,
 ) -> Result<Run, Problem> {
     let catalog = service.catalog();
-    let plan: &Plan = &catalog.choose(process, version)?.plan;
+    let (version, chosen) = catalog.choose(process, wanted, &input, key.as_deref())?;
+    let plan: &Plan = &version.plan;
     let own_key = key.is_some();
     let prepared = prepare(plan, input, key).map_err(|refused| match refused {
         Refused::Input(violations) => Problem::invalid_input(&violations),
@@ -107,6 +118,7 @@ async fn start_or_find(
         digest: plan.digest().to_owned(),
         document: plan.canonical().to_owned(),
         input: prepared.input,
+        chosen: Some(chosen.to_value()),
     };
     let summary = format!("{process} v{}", plan.version());
     let temporal = service.temporal()?;
@@ -138,6 +150,7 @@ pub(super) async fn status(State(service): State<Service>, Path(id): Path<String
         ("version", Value::integer(start.version)),
         ("digest", Value::text(start.digest.as_str())),
         ("key", Value::text(start.key.as_str())),
+        ("chosen", start.chosen.clone().unwrap_or_default()),
         ("status", Value::text(description.status.word())),
         ("started", time(description.started)),
     ];

@@ -127,7 +127,8 @@ enum Class {
     AttemptEnds,
     Worker,
     Started,
-    Message,
+    Signal,
+    Update,
     Result,
     Timer,
     Cancel,
@@ -185,7 +186,8 @@ impl Host<'_> {
         for (at, (after, happening)) in instants.zip(self.happenings.clone()).enumerate() {
             let class = match happening {
                 Happening::Cancel => Class::Cancel,
-                Happening::Signal { .. } | Happening::Update { .. } => Class::Message,
+                Happening::Signal { .. } => Class::Signal,
+                Happening::Update { .. } => Class::Update,
                 Happening::Query { .. } => Class::Query,
                 Happening::WorkerDown | Happening::WorkerUp => Class::Worker,
             };
@@ -193,7 +195,7 @@ impl Host<'_> {
         }
         for _ in 0..EVENTS {
             let Some((key, slot)) = self.queue.pop_first() else { return };
-            if self.state.end().is_some() && !matches!(slot.class, Class::Message | Class::Query) {
+            if self.state.end().is_some() && !matches!(slot.class, Class::Signal | Class::Update | Class::Query) {
                 continue;
             }
             self.now = self.now.max(key.0);
@@ -227,9 +229,9 @@ impl Host<'_> {
             }
             _ => {
                 let mut held = self.held.take().unwrap_or_default();
-                // Messages by arrival, results by number, timers by due time and number (R1).
+                // Signals, then updates, by arrival, results by number, timers by due time and number (R1).
                 held.sort_by_key(|slot| match slot.class {
-                    Class::Timer | Class::Message => (slot.class, slot.due, slot.number),
+                    Class::Timer | Class::Signal | Class::Update => (slot.class, slot.due, slot.number),
                     class => (class, Time(0), slot.number),
                 });
                 self.apply_all(held);
@@ -252,7 +254,7 @@ impl Host<'_> {
         for slot in slots {
             let event = match slot.class {
                 Class::Started => Event::Started,
-                Class::Message => match self.message(slot.number) {
+                Class::Signal | Class::Update => match self.message(slot.number) {
                     Some(event) => event,
                     None => continue,
                 },

@@ -147,6 +147,8 @@ pub struct StartInput {
     /// Canonical JSON of the definition.
     pub document: String,
     pub input: Value,
+    /// Why this version: what chose it, for people.
+    pub chosen: Option<Value>,
 }
 
 impl StartInput {
@@ -171,7 +173,7 @@ impl StartInput {
     pub fn to_json(&self) -> String {
         let text = |text: &str| to_json(&Value::text(text));
         format!(
-            "{{\"fermata\":{FORM},\"engine\":{},\"uid\":{},\"process\":{},\"version\":{},\"key\":{},\"digest\":{},\"document\":{},\"bundle\":{{}},\"input\":{}}}",
+            "{{\"fermata\":{FORM},\"engine\":{},\"uid\":{},\"process\":{},\"version\":{},\"key\":{},\"digest\":{},\"document\":{},\"bundle\":{{}},\"input\":{}{}}}",
             self.engine,
             text(&self.uid),
             text(&self.process),
@@ -180,6 +182,7 @@ impl StartInput {
             text(&self.digest),
             self.document,
             to_json(&self.input),
+            self.chosen.as_ref().map(|chosen| format!(",\"chosen\":{}", to_json(chosen))).unwrap_or_default(),
         )
     }
 
@@ -198,6 +201,8 @@ impl StartInput {
             document: &'a serde_json::value::RawValue,
             #[serde(borrow)]
             input: &'a serde_json::value::RawValue,
+            #[serde(borrow, default)]
+            chosen: Option<&'a serde_json::value::RawValue>,
         }
         let outer: Outer<'_> = serde_json::from_str(text).map_err(JsonError::from)?;
         if outer.fermata != FORM {
@@ -212,6 +217,7 @@ impl StartInput {
             digest: outer.digest,
             document: outer.document.get().to_owned(),
             input: from_json(outer.input.get())?,
+            chosen: outer.chosen.map(|chosen| from_json(chosen.get())).transpose()?,
         })
     }
 }

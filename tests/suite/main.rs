@@ -22,6 +22,7 @@ mod nested;
 mod pairs;
 mod process;
 mod program;
+mod releases;
 mod rooms;
 mod server;
 mod service;
@@ -41,6 +42,7 @@ fn main() {
     trials.extend(documents::trials());
     trials.extend(dev::trials());
     trials.extend(service::trials());
+    trials.extend(releases::trials());
     trials.extend(conversations::trials());
     trials.extend(examples::trials());
     trials.extend(temporal::trials());

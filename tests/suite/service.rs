@@ -41,6 +41,10 @@ pub fn configuration(server: &Server, queue: &str) -> String {
 }
 
 pub fn serve(folder: &Folder, arguments: &[&str]) -> Result<Serving, String> {
+    // `serve` starts published versions only. Where they are not in order, it is for `serve` to say so.
+    if folder.path().join("definitions").exists() {
+        once(folder, &["publish"], &[]);
+    }
     let all = [&["serve", "--listen", "127.0.0.1:0"], arguments].concat();
     let mut program = Running::start(folder, &all, &[]);
     let line = program.line("fermata serves at ")?;
@@ -117,6 +121,7 @@ fn a_worker_without_definitions_goes_on() -> Result<(), String> {
         serving.program.kill();
         let _worker = Running::start(&empty, &["worker"], &[]);
         // An API without a worker and without the definition still knows the run.
+        std::fs::remove_file(folder.path().join("definitions/LOCK")).map_err(|e| e.to_string())?;
         folder.write("definitions/Bare/v1.yaml", &definition("Bare", 1, EARLIER, "9d"));
         let api = serve(&folder, &["--no-worker"])?;
         ready(&api).await?;
@@ -329,8 +334,8 @@ fn bad_definitions() -> Result<(), String> {
     says(once(&folder, &["check"], &[]), 1, "its folder `P`")?;
     folder.write("definitions/P/v1.yaml", &definition("P", 1, "", "1s"));
     says(once(&folder, &["check"], &[]), 0, "1 definition: 0 errors")?;
-    folder.write("definitions/P/releases.yaml", "labels: {}\n");
-    says(once(&folder, &["check"], &[]), 1, "`releases.yaml` is not supported yet")?;
+    folder.write("definitions/P/releases.yaml", "schedules: []\n");
+    says(once(&folder, &["check"], &[]), 1, "`schedules` is not supported yet")?;
     says(once(&folder, &["simulate", "definitions/P/v1.yaml", "--input", "{"], &[]), 2, "--input: not JSON")?;
     says(once(&folder, &["simulate", "definitions/P/v1.yaml", "--input", "{\"k\":1}"], &[]), 1, "does not fit")
 }
