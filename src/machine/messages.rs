@@ -15,9 +15,9 @@ use crate::value::{Value, to_json};
 
 /// Ids of each kind that are remembered (R14).
 const IDS: usize = 256;
-/// What the inbox holds at most (R50).
-const INBOX: usize = 2_000;
-const INBOX_BYTES: usize = 512 * 1024;
+/// What the inbox holds at most: messages, and bytes of their payloads (R50).
+pub const INBOX: usize = 2_000;
+pub const INBOX_BYTES: usize = 512 * 1024;
 
 pub(super) fn signal(turn: &mut Turn<'_>, name: &str, payload: Value, id: Option<String>) {
     let Some(declared) = turn.plan.signals.get(name) else { return turn.stray(format!("signal {name}")) };
@@ -49,8 +49,9 @@ pub(super) fn deliver(turn: &mut Turn<'_>, name: &str, payload: Value) {
         turn.state.inbox.retain(|message| message.name != name);
     }
     turn.trace("", What::Received { signal: name.to_owned(), message: number });
-    turn.state.inbox.push_back(Message { name: name.to_owned(), number, payload });
-    let bytes: usize = turn.state.inbox.iter().map(|message| to_json(&message.payload).len()).sum();
+    let size = to_json(&payload).len();
+    turn.state.inbox.push_back(Message { name: name.to_owned(), number, payload, size });
+    let bytes: usize = turn.state.inbox.iter().map(|message| message.size).sum();
     if turn.state.inbox.len() > INBOX || bytes > INBOX_BYTES {
         let message = format!("more than {INBOX} messages or {INBOX_BYTES} bytes of them are unread");
         return turn.fail_run(RunError::new("limit.inbox", message, ""));

@@ -23,7 +23,7 @@ pub use error::RunError;
 pub use event::{
     ActivityRequest, Call, CallError, CallOutcome, Command, End, Event, Refusal, Send, UpdateOutcome, Work,
 };
-pub use messages::{QueryError, query, refusal};
+pub use messages::{INBOX, INBOX_BYTES, QueryError, query, refusal};
 pub use position::{Position, positions};
 pub use reply::{Attempt, Reply, Verdict, judge};
 pub use request::{Request, RequestError};

@@ -77,6 +77,8 @@ pub(super) struct Message {
     /// The how-many-th of its name, from 0.
     pub number: u64,
     pub payload: Value,
+    /// Bytes of the payload as JSON.
+    pub size: usize,
 }
 
 /// A line of execution: the main line, a branch or an item, a handler. Cooperative (R3).

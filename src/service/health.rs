@@ -5,8 +5,10 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
 use super::body::answer;
+use super::messages::LONGEST_ID;
 use super::problem::Problem;
 use super::state::Service;
+use crate::machine::{INBOX, INBOX_BYTES};
 use crate::plan::MAX_FROZEN;
 use crate::syntax::{MAX_DEPTH, MAX_SOURCE};
 use crate::value::Value;
@@ -37,6 +39,9 @@ pub(super) async fn limits(State(service): State<Service>) -> Response {
         ("businessKey", number(200)),
         ("pageSize", number(1_000)),
         ("resultWait", number(60)),
+        ("messageId", number(LONGEST_ID)),
+        ("unreadMessages", number(INBOX)),
+        ("unreadBytes", number(INBOX_BYTES)),
     ]);
     answer(StatusCode::OK, &limits)
 }

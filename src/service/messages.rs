@@ -19,7 +19,7 @@ use crate::value::{Value, to_serde};
 const QUERY: StdDuration = StdDuration::from_secs(5);
 /// How long an update may take; a later repeat under the same id finds its outcome.
 const UPDATE: StdDuration = StdDuration::from_secs(30);
-const LONGEST_ID: usize = 200;
+pub(super) const LONGEST_ID: usize = 200;
 
 /// A run, with the definition that it was started under.
 struct Known {

@@ -136,8 +136,8 @@ impl Host {
         let Ok(known) = &mut self.known else { return };
         let told = recorder().map(|r| (r, event.clone()));
         let output = machine::apply(&known.plan, &mut known.state, now, event);
-        let quiet = output.commands.iter().all(|command| matches!(command, Command::Answer { .. }));
-        self.quiet = Some(self.quiet != Some(false) && quiet);
+        // The answer to an update leaves events of its own.
+        self.quiet = Some(self.quiet != Some(false) && output.commands.is_empty());
         if let Some((recorder, event)) = told {
             let workflow_id = self.workflow_id.clone();
             let late = self.pace.as_ref().map_or(0, |pace| self.server_now - pace.server(now.millis()));
