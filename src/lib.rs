@@ -16,6 +16,7 @@ pub mod machine;
 
 pub mod catalog;
 pub mod config;
+pub mod review;
 pub mod simulate;
 pub mod temporal;
 

@@ -4,7 +4,9 @@
 
 mod check;
 mod dev;
+mod diff;
 mod host;
+mod impact;
 mod publish;
 mod serve;
 mod simulate;
@@ -34,12 +36,16 @@ enum Commands {
     Simulate(simulate::Arguments),
     /// Run the scenarios of the definitions on a virtual clock, without a server
     Test(test::Arguments),
+    /// What a new version would mean for the open runs of an old one, place by place
+    Impact(impact::Arguments),
     /// Publish versions: their digests go into `LOCK`, and they never change again
     Publish(publish::PublishArguments),
     /// Copy the newest version of a process to the next number
     NewVersion(publish::NewVersionArguments),
     /// Move labels in `releases.yaml`, and show what that does
     Release(publish::ReleaseArguments),
+    /// What a change of a definition means for callers, for those who are called, and for live runs
+    Diff(diff::Arguments),
     /// Everything in one command: Temporal, worker, API, stand-ins for services
     Dev(dev::Arguments),
     /// The API and a worker, against any Temporal
@@ -61,9 +67,11 @@ pub fn main() -> ExitCode {
         Commands::Check { paths } => check::run(&paths),
         Commands::Simulate(arguments) => simulate::run(&arguments),
         Commands::Test(arguments) => test::run(&arguments),
+        Commands::Impact(arguments) => impact::run(&arguments),
         Commands::Publish(arguments) => publish::publish(&arguments),
         Commands::NewVersion(arguments) => publish::new_version(&arguments),
         Commands::Release(arguments) => publish::release(&arguments),
+        Commands::Diff(arguments) => diff::run(&arguments),
         Commands::Dev(arguments) => dev::run(&arguments),
         Commands::Serve(arguments) => serve::run(&arguments),
         Commands::Worker(arguments) => serve::run_worker(&arguments),

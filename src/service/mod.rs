@@ -3,6 +3,7 @@
 //! This room may not know: steps and how they run.
 
 mod body;
+mod compare;
 mod health;
 mod messages;
 mod problem;
@@ -36,6 +37,7 @@ pub fn router(service: Service) -> Router {
         .route("/v1/processes/{process}", get(processes::one))
         .route("/v1/processes/{process}/versions", get(processes::versions))
         .route("/v1/processes/{process}/versions/{version}", get(processes::version))
+        .route("/v1/processes/{process}/compare/{pair}", get(compare::compare))
         .route("/v1/processes/{process}/runs", post(runs::start))
         .route("/v1/runs", get(runs::list))
         .route("/v1/runs/{id}", get(runs::status))

@@ -189,6 +189,21 @@ impl Written {
         }
     }
 
+    /// Whether it is written alike: places do not count.
+    pub fn same(&self, other: &Written) -> bool {
+        match (&self.kind, &other.kind) {
+            (WrittenKind::Constant(one), WrittenKind::Constant(two)) => one == two,
+            (WrittenKind::Template(one), WrittenKind::Template(two)) => one.source() == two.source(),
+            (WrittenKind::List(one), WrittenKind::List(two)) => {
+                one.len() == two.len() && one.iter().zip(two).all(|(one, two)| one.same(two))
+            }
+            (WrittenKind::Map(one), WrittenKind::Map(two)) => {
+                one.len() == two.len() && one.iter().zip(two).all(|(one, two)| one.0 == two.0 && one.2.same(&two.2))
+            }
+            _ => false,
+        }
+    }
+
     /// Every template inside, with its place.
     pub fn templates(&self) -> Vec<(&Template, Place)> {
         match &self.kind {

@@ -6,6 +6,7 @@
 mod address;
 mod client;
 pub mod dev_server;
+mod impact;
 mod issue;
 mod message;
 mod pace;
@@ -18,6 +19,7 @@ mod worker;
 mod workflow;
 
 pub use client::{Description, Ending, Filter, Listed, RunStatus, SEARCH_ATTRIBUTES, Started, Temporal, TemporalError};
+pub use impact::{Judged, counts};
 pub use message::Asked;
 #[doc(hidden)]
 pub use pace::{Pace, PacedAttempt, set_pace};

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use libtest_mimic::Trial;
 
 /// In reading order; a room may use only those above it.
-const ROOMS: [&str; 12] = [
+const ROOMS: [&str; 13] = [
     "diagnostic",
     "value",
     "expression",
@@ -15,6 +15,7 @@ const ROOMS: [&str; 12] = [
     "catalog",
     "config",
     "simulate",
+    "review",
     "temporal",
     "service",
     "cli",

@@ -1,0 +1,311 @@
+//! What is tried to show a finding: the scenarios that are there, and others made from both versions: from the schemas of
+//! inputs and messages, the constants in conditions, the lengths of waits, the errors that somebody catches.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value as Json, json};
+
+use super::Side;
+use super::spelling::{Spelling, reads};
+use super::values::{guessed, values};
+use crate::plan::{Action, example};
+use crate::simulate::{Answer, Entry, Happening, Reaction, Scenario};
+use crate::syntax::{Field, Fields};
+use crate::value::{Duration, Value, from_json};
+
+/// A scenario, and in words what happens in it beside its input.
+#[derive(Debug, Clone)]
+pub(super) struct Candidate {
+    pub scenario: Scenario,
+    pub words: Vec<String>,
+    /// The input of the new version, where no input fits both.
+    pub new_input: Option<Value>,
+}
+
+impl Candidate {
+    fn new(scenario: Scenario, words: Vec<String>) -> Candidate {
+        Candidate { scenario, words, new_input: None }
+    }
+
+    /// The scenario for the new version.
+    pub fn for_new(&self) -> Scenario {
+        let input = self.new_input.clone().unwrap_or_else(|| self.scenario.input.clone());
+        Scenario { input, ..self.scenario.clone() }
+    }
+}
+
+/// What a version has that is worth trying.
+#[derive(Default)]
+pub(super) struct Hints {
+    pub numbers: BTreeSet<i64>,
+    pub texts: BTreeSet<String>,
+    moments: BTreeSet<i64>,
+    errors: BTreeSet<String>,
+}
+
+const SECOND: i64 = 1_000;
+/// When queries are asked: after all that can happen in a reasonable run.
+const END: Duration = Duration(10 * 366 * 86_400_000);
+
+/// In the order in which they are tried, the simple ones first.
+pub(super) fn candidates(old: &Side, new: &Side, scenarios: &[Scenario]) -> Vec<Candidate> {
+    let mut hints = Hints::default();
+    hints.learn(&old.document.header);
+    hints.learn(&new.document.header);
+    let mut found: Vec<Candidate> = scenarios
+        .iter()
+        .map(|scenario| Candidate::new(scenario.clone(), vec![format!("scenario `{}`", scenario.name)]))
+        .collect();
+    let mut inputs = Vec::new();
+    for side in [new, old] {
+        match side.plan.input() {
+            Some(schema) => inputs.extend(values(schema.json(), &hints)),
+            None => {
+                inputs.push(json!({}));
+                inputs.extend(values(&guessed(&reads(&side.document.header)), &hints));
+            }
+        }
+    }
+    let mut seen = BTreeSet::new();
+    inputs.retain(|input| seen.insert(input.to_string()));
+    inputs.sort_by_key(|input| input.to_string().len());
+    let inputs: Vec<Value> = inputs.iter().take(90).filter_map(value).collect();
+    found.extend(inputs.iter().map(|input| Candidate::new(Scenario::plain(input.clone()), Vec::new())));
+    let bases: Vec<&Value> = inputs.iter().filter(|input| fits(old, input) && fits(new, input)).collect();
+    let extremes = [bases.first(), bases.get(bases.len() / 2), bases.last()];
+    let mut tried: Vec<(&Value, Option<Value>)> = Vec::new();
+    for base in extremes.into_iter().flatten().copied() {
+        if !tried.iter().any(|(known, _)| *known == base) {
+            tried.push((base, None));
+        }
+    }
+    if tried.is_empty() {
+        tried.extend(apart(old, new, &inputs));
+        found.extend(tried.iter().map(|(input, other)| Candidate {
+            new_input: other.clone(),
+            ..Candidate::new(Scenario::plain((*input).clone()), Vec::new())
+        }));
+    }
+    for make in [answers, messages] {
+        for (base, other) in &tried {
+            let made = make(old, new, base, &hints).into_iter();
+            found.extend(made.map(|candidate| Candidate { new_input: other.clone(), ..candidate }));
+        }
+    }
+    let all = everything(old, new);
+    if !all.is_empty() {
+        let together = |input: &Value| {
+            let timeline = vec![entry(SECOND, all.clone())];
+            let scenario = Scenario { timeline, ..Scenario::plain(input.clone()) };
+            Candidate::new(scenario, vec!["every message after 1s".to_owned()])
+        };
+        found.extend(inputs.iter().map(together));
+    }
+    let queries: BTreeSet<&str> = old.plan.query_names().into_iter().chain(new.plan.query_names()).collect();
+    for candidate in &mut found {
+        let asked = queries.iter().map(|name| Happening::Query { name: (*name).to_owned(), expect: None }).collect();
+        candidate.scenario.timeline.push(Entry { after: END, together: asked, span: Default::default() });
+    }
+    found
+}
+
+/// An input of each version, where none fits both: that of the new has what it shares with that of the old.
+fn apart<'a>(old: &Side, new: &Side, inputs: &'a [Value]) -> Option<(&'a Value, Option<Value>)> {
+    let (one, other) = (inputs.iter().find(|i| fits(old, i))?, inputs.iter().find(|i| fits(new, i))?);
+    let mut shared = other.clone();
+    if let (Value::Map(fields), Value::Map(given)) = (&mut shared, one) {
+        fields.iter_mut().for_each(|(name, value)| *value = given.get(name).unwrap_or(value).clone());
+    }
+    let other = if fits(new, &shared) { shared } else { other.clone() };
+    Some((one, Some(other)))
+}
+
+fn value(json: &Json) -> Option<Value> {
+    from_json(&json.to_string()).ok()
+}
+
+fn fits(side: &Side, input: &Value) -> bool {
+    side.plan.input().is_none_or(|schema| schema.violations(input).is_empty())
+}
+
+fn entry(after: i64, together: Vec<Happening>) -> Entry {
+    Entry { after: Duration(after), together, span: Default::default() }
+}
+
+impl Hints {
+    fn learn(&mut self, fields: &Fields) {
+        for entry in &fields.0 {
+            self.learn_field(&entry.field);
+        }
+    }
+
+    fn learn_field(&mut self, field: &Field) {
+        match field {
+            Field::Condition(condition) | Field::Expression(condition) => self.constants(condition.expression.source()),
+            Field::Value(written) => {
+                let spelled = Spelling::default().written(written);
+                for duration in [Duration::parse(spelled.trim_matches('"'))].into_iter().flatten() {
+                    self.moments.insert(duration.millis());
+                }
+                written
+                    .templates()
+                    .iter()
+                    .flat_map(|(t, _)| t.expressions())
+                    .for_each(|(e, _)| self.constants(e.source()));
+            }
+            Field::Assignments(list) => list.iter().for_each(|a| self.learn_field(&Field::Value(a.value.clone()))),
+            Field::Duration(duration) => {
+                self.moments.insert(duration.millis());
+            }
+            Field::Texts(texts) => self.errors.extend(texts.iter().map(|(text, _)| text.clone())),
+            Field::Map(fields) => self.learn(fields),
+            Field::List(items) => items.iter().for_each(|(fields, _)| self.learn(fields)),
+            Field::Named(named) => named.iter().for_each(|n| self.learn(&n.fields)),
+            Field::Steps(steps) => steps.iter().for_each(|step| {
+                self.learn_field(&step.action);
+                self.learn(&step.fields);
+            }),
+            Field::Branches(branches) => branches.iter().for_each(|b| self.learn_field(&Field::Steps(b.steps.clone()))),
+            _ => {}
+        }
+    }
+
+    /// Whole numbers and quoted texts of an expression.
+    fn constants(&mut self, source: &str) {
+        for quote in ['\'', '"'] {
+            self.texts.extend(source.split(quote).skip(1).step_by(2).filter(|t| t.len() < 40).map(str::to_owned));
+        }
+        let digits = source.split(|c: char| !c.is_ascii_digit());
+        self.numbers.extend(digits.filter_map(|digits| digits.parse::<i64>().ok()).filter(|n| *n < 1_000_000_000));
+    }
+}
+
+/// For each call one answer that fails for good, one that fails once, one that is late, each error that somebody names.
+fn answers(old: &Side, new: &Side, input: &Value, hints: &Hints) -> Vec<Candidate> {
+    let mut found = Vec::new();
+    let mut seen = BTreeSet::new();
+    for step in old.plan.steps.iter().chain(&new.plan.steps) {
+        let Some(id) = step.id.clone().filter(|id| !seen.contains(id)) else { continue };
+        let reply = match &step.action {
+            Action::Http(http) => http.reply.as_ref(),
+            Action::Activity(activity) => activity.reply.as_ref(),
+            Action::Send { .. } => None,
+            _ => continue,
+        };
+        seen.insert(id.clone());
+        let status = |status: u16| Reaction::Reply { status, headers: BTreeMap::new(), body: Value::Null };
+        let error = |kind: &str| Reaction::Error {
+            kind: kind.to_owned(),
+            message: kind.to_owned(),
+            details: Value::Null,
+            retryable: true,
+        };
+        let fails = |code: u16| match &step.action {
+            Action::Http(_) => status(code),
+            Action::Activity(_) => error("activity.Failed"),
+            _ => error("send.not-found"),
+        };
+        let mut add = |words: String, answers: Vec<Answer>| {
+            let scenario = Scenario { answers: [(id.clone(), answers)].into(), ..Scenario::plain(input.clone()) };
+            found.push(Candidate::new(scenario, vec![format!("`{id}` {words}")]));
+        };
+        let at_once = |reaction: Reaction| Answer { after: Duration::ZERO, reaction };
+        add("answers 409".into(), vec![at_once(fails(409))]);
+        add("answers 503 once".into(), vec![at_once(fails(503)), Answer::default()]);
+        add("answers 503 twice".into(), vec![at_once(fails(503)), at_once(fails(503)), Answer::default()]);
+        add("answers 503".into(), vec![at_once(fails(503))]);
+        for code in [201, 204, 404] {
+            add(format!("answers {code}"), vec![at_once(status(code))]);
+        }
+        for kind in hints.errors.iter().filter(|kind| !kind.contains('*')).take(6) {
+            match kind.strip_prefix("http.").and_then(|code| code.parse().ok()) {
+                Some(code) => add(format!("answers {code}"), vec![at_once(status(code))]),
+                None => add(format!("fails with {kind}"), vec![at_once(error(kind))]),
+            }
+        }
+        for moment in hints.moments.iter().take(6) {
+            let after = Duration(moment + SECOND);
+            add(format!("answers after {after}"), vec![Answer { after, reaction: Reaction::default() }]);
+        }
+        let bodies = reply.map(|schema| values(schema.json(), hints)).unwrap_or_default();
+        for body in bodies.iter().take(12).filter_map(value) {
+            add(format!("answers {}", crate::value::to_json(&body)), vec![at_once(Reaction::Value(body))]);
+        }
+    }
+    found
+}
+
+/// Every signal and every update, with an example of what it carries.
+fn everything(old: &Side, new: &Side) -> Vec<Happening> {
+    let mut all = Vec::new();
+    for name in old.plan.signal_names().into_iter().chain(new.plan.signal_names()).collect::<BTreeSet<_>>() {
+        let schema = new.plan.signal(name).or(old.plan.signal(name)).and_then(|s| s.payload());
+        let payload = schema.map_or(Some(Value::Null), |schema| example(Some(schema))).unwrap_or_default();
+        all.push(Happening::Signal { name: name.to_owned(), payload, id: None });
+    }
+    for name in old.plan.update_names().into_iter().chain(new.plan.update_names()).collect::<BTreeSet<_>>() {
+        let schema = new.plan.update(name).or(old.plan.update(name)).and_then(|u| u.payload());
+        let payload = schema.map_or(Some(Value::Null), |schema| example(Some(schema))).unwrap_or_default();
+        all.push(Happening::Update { name: name.to_owned(), payload, id: None, expect: None });
+    }
+    all
+}
+
+/// Each message alone, early, twice, and just before and after each moment; and the cancel.
+fn messages(old: &Side, new: &Side, input: &Value, hints: &Hints) -> Vec<Candidate> {
+    let mut moments: Vec<i64> = vec![SECOND];
+    moments.extend(hints.moments.iter().take(5).flat_map(|m| [m - SECOND, m + SECOND]).filter(|m| *m > 0));
+    moments.sort_unstable();
+    moments.dedup();
+    let mut found = Vec::new();
+    let mut add = |words: String, timeline: Vec<Entry>| {
+        let scenario = Scenario { timeline, ..Scenario::plain(input.clone()) };
+        found.push(Candidate::new(scenario, vec![words]));
+    };
+    for happening in everything(old, new) {
+        let mut shapes = vec![happening.clone()];
+        let (word, name) = match &happening {
+            Happening::Signal { name, .. } => ("signal", name.clone()),
+            Happening::Update { name, .. } => ("update", name.clone()),
+            _ => continue,
+        };
+        for side in [old, new] {
+            let schema = match word {
+                "signal" => side.plan.signal(&name).and_then(|s| s.payload()),
+                _ => side.plan.update(&name).and_then(|u| u.payload()),
+            };
+            let others = schema.map(|schema| values(schema.json(), hints)).unwrap_or_default();
+            for payload in others.iter().take(16).filter_map(value) {
+                let shape = match word {
+                    "signal" => Happening::Signal { name: name.clone(), payload, id: None },
+                    _ => Happening::Update { name: name.clone(), payload, id: None, expect: None },
+                };
+                if !shapes.contains(&shape) {
+                    shapes.push(shape);
+                }
+            }
+        }
+        for (at, shape) in shapes.into_iter().enumerate() {
+            let carried = match &shape {
+                Happening::Signal { payload: Value::Null, .. } | Happening::Update { payload: Value::Null, .. } => {
+                    String::new()
+                }
+                Happening::Signal { payload, .. } | Happening::Update { payload, .. } => {
+                    format!(" {}", crate::value::to_json(payload))
+                }
+                _ => String::new(),
+            };
+            for moment in moments.iter().take(if at == 0 { 11 } else { 1 }) {
+                let words = format!("{word} `{name}`{carried} after {}", Duration(*moment));
+                add(words, vec![entry(*moment, vec![shape.clone()])]);
+            }
+        }
+        for (number, times) in [(2, "twice"), (3, "three times")] {
+            add(format!("{word} `{name}` {times} after 1s"), vec![entry(SECOND, vec![happening.clone(); number])]);
+        }
+    }
+    for moment in moments.iter().take(3) {
+        add(format!("cancel after {}", Duration(*moment)), vec![entry(*moment, vec![Happening::Cancel])]);
+    }
+    found
+}

@@ -1,0 +1,137 @@
+//! The review of a change: what two versions of a definition mean for callers, for those who are called, and for runs
+//! that are alive. A finding has a place in both files, and where a party can break, an executed witness.
+//!
+//! Pure: two definitions in, findings out. This room may not know: the network, Temporal, HTTP, files, the real clock.
+
+mod approval;
+mod calls;
+mod candidates;
+mod catalogue;
+mod contract;
+mod control;
+mod failure;
+mod finding;
+mod live;
+mod locals;
+mod matching;
+mod messages;
+mod model;
+mod schema;
+pub mod show;
+mod spelling;
+mod steps;
+mod time;
+mod values;
+mod witness;
+
+use std::sync::Arc;
+
+pub use approval::{Approval, Stand, is_date, read_approvals};
+pub use catalogue::{ROWS, Row};
+pub use finding::{Finding, Place};
+pub use live::{Live, Verdict, live};
+pub use model::{Certainty, Direction, Fact, InFlight, Severities, Severity, Subject, derive};
+pub use witness::{Behaviour, Witness};
+
+use crate::diagnostic::{Diagnostic, Source, has_errors, render_all};
+use crate::plan::{Home, Plan, from_yaml};
+use crate::simulate::Scenario;
+use crate::syntax::{Document, read_yaml};
+
+/// One of the two versions.
+#[derive(Debug, Clone)]
+pub struct Side {
+    pub document: Document,
+    pub plan: Arc<Plan>,
+    pub source: Source,
+}
+
+impl Side {
+    /// Reads a definition; `name` is what places name it by. Errors: every complaint, where no run could come of it.
+    pub fn read(text: &str, name: &str) -> Result<Side, Vec<Diagnostic>> {
+        let (plan, complaints) = from_yaml(text, &Home::default());
+        let (document, _) = read_yaml(text);
+        match (plan, document) {
+            (Some(plan), Some(document)) if !has_errors(&complaints) => {
+                Ok(Side { document, plan, source: Source::new(name, text) })
+            }
+            _ => Err(complaints),
+        }
+    }
+
+    /// The same, with the complaints as a person reads them.
+    pub fn read_or_say(text: &str, name: &str) -> Result<Side, String> {
+        Side::read(text, name).map_err(|complaints| render_all(&complaints, &Source::new(name, text), false))
+    }
+}
+
+/// What a change means.
+#[derive(Debug, Clone)]
+pub struct Review {
+    pub old: Version,
+    pub new: Version,
+    /// The gravest first.
+    pub findings: Vec<Finding>,
+}
+
+/// One of the two versions, for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Version {
+    pub process: String,
+    pub number: i64,
+    pub digest: String,
+    pub file: String,
+}
+
+impl Version {
+    fn of(side: &Side) -> Version {
+        Version {
+            process: side.plan.process().to_owned(),
+            number: side.plan.version(),
+            digest: side.plan.digest().to_owned(),
+            file: side.source.name().to_owned(),
+        }
+    }
+}
+
+/// Every finding, without witnesses. Definitions of equal meaning have none.
+pub fn compare(old: &Side, new: &Side) -> Review {
+    let mut findings = if old.plan.digest() == new.plan.digest() { Vec::new() } else { find(old, new) };
+    findings.sort_by_key(|f| {
+        (std::cmp::Reverse(f.worst()), f.cosmetic, f.new.as_ref().or(f.old.as_ref()).map(Place::order))
+    });
+    Review { old: Version::of(old), new: Version::of(new), findings }
+}
+
+/// The same, and for each finding with an error an input and a scenario that show it, run on both versions. `scenarios`
+/// are tried first.
+pub fn compare_with(old: &Side, new: &Side, scenarios: &[Scenario]) -> Review {
+    let mut review = compare(old, new);
+    witness::attach(&mut review.findings, old, new, scenarios);
+    review
+}
+
+impl Review {
+    /// Marks what was approved; `today` is `YYYY-MM-DD`.
+    pub fn approve(&mut self, approvals: &[Approval], today: &str) {
+        for finding in &mut self.findings {
+            finding.stand = approval::stand(approvals, &finding.fingerprint, today);
+        }
+    }
+
+    /// Findings at or above a level that nobody has approved.
+    pub fn open(&self, level: Severity) -> impl Iterator<Item = &Finding> {
+        self.findings
+            .iter()
+            .filter(move |f| !f.cosmetic && f.worst() >= level && !matches!(f.stand, Stand::Approved(_)))
+    }
+}
+
+fn find(old: &Side, new: &Side) -> Vec<Finding> {
+    let matched = matching::matched(old, new);
+    let mut finder = finding::Finder::new(old, new, matched.spelling.clone());
+    contract::find(&mut finder);
+    messages::find(&mut finder);
+    steps::find(&mut finder, &matched);
+    finder.findings()
+}

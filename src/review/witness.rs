@@ -1,0 +1,284 @@
+//! Witnesses: an input and a scenario that were run on both versions, and what each did. Nothing is claimed that was not
+//! run.
+
+use std::collections::BTreeSet;
+
+use super::Side;
+use super::candidates::{Candidate, candidates};
+use super::catalogue::row;
+use super::finding::Finding;
+use super::model::{Severity, Subject};
+use crate::machine::{Refused, UpdateOutcome, What};
+use crate::plan::Plan;
+use crate::simulate::{Happening, Replied, Scenario, Status, simulate};
+use crate::value::{Duration, Value, to_json};
+
+/// Runs on each side, and lines of trace on both, after which nothing more is tried.
+const RUNS: usize = 300;
+const LINES: usize = 400_000;
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Witness {
+    pub input: Value,
+    /// That of the new version, where no input that was tried fits both.
+    pub new_input: Option<Value>,
+
+    /// What happens beside the input, in words; empty: every call succeeds and nothing else happens.
+    pub scenario: Vec<String>,
+    pub old: Behaviour,
+    pub new: Behaviour,
+}
+
+/// What a version did.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Behaviour {
+    /// The input was not taken: why.
+    pub refused: Option<String>,
+    pub key: String,
+    /// `completed`, `failed`, `cancelled`, `waiting`.
+    pub status: &'static str,
+    pub result: Option<Value>,
+    /// The type of the error.
+    pub error: Option<String>,
+    pub took: Duration,
+    /// Every attempt, in order: the step, and the request.
+    pub calls: Vec<(String, Value)>,
+    /// What became of messages and queries, in order.
+    pub heard: Vec<String>,
+    /// The steps that were entered, in order.
+    pub way: Vec<String>,
+}
+
+impl Behaviour {
+    fn of(plan: &Plan, scenario: &Scenario) -> (Behaviour, usize) {
+        let report = match simulate(plan, scenario) {
+            Ok(report) => report,
+            Err(refused) => return (Behaviour { refused: Some(reason(&refused)), ..Behaviour::default() }, 1),
+        };
+        let last = |path: &str| path.rsplit('.').next().unwrap_or(path).to_owned();
+        let mut heard: Vec<String> = Vec::new();
+        let happenings = scenario.timeline.iter().flat_map(|entry| &entry.together);
+        for (at, happening) in happenings.enumerate() {
+            let (word, name) = match happening {
+                Happening::Update { name, .. } => ("update", name),
+                Happening::Query { name, .. } => ("query", name),
+                _ => continue,
+            };
+            let answer = match report.replies.get(&at) {
+                Some(Replied::Update(UpdateOutcome::Returned(value)) | Replied::Query(Ok(value))) => to_json(value),
+                Some(Replied::Update(UpdateOutcome::Refused(refusal))) => format!("refused: {}", refusal.message),
+                Some(Replied::Update(UpdateOutcome::Failed(error))) => format!("failed with {}", error.kind),
+                Some(Replied::Query(Err(error))) => format!("failed: {error}"),
+                None => "no answer".to_owned(),
+            };
+            heard.push(format!("{word} `{name}`: {answer}"));
+        }
+        for (_, trace) in &report.trace {
+            match &trace.what {
+                What::Refused { event, reason } => heard.push(format!("{event} refused: {reason}")),
+                What::Stray { event } if event.starts_with("signal ") => heard.push(format!("{event} is not taken")),
+                What::Took { .. } => heard.push(format!("`{}` took a signal", last(&trace.path))),
+                What::Dead { signal, .. } => heard.push(format!("signal `{signal}` could not be judged")),
+                _ => {}
+            }
+        }
+        heard.extend(report.unread.iter().map(|name| format!("signal `{name}` was never read")));
+        let entered = report.trace.iter().filter(|(_, t)| t.what == What::Entered).map(|(_, t)| last(&t.path));
+        let lines = report.trace.len();
+        let behaviour = Behaviour {
+            refused: None,
+            key: report.key.clone(),
+            status: report.status.word(),
+            result: report.result.clone().filter(|_| report.status == Status::Completed),
+            error: report.error.as_ref().map(|error| error.kind.clone()),
+            took: report.took,
+            calls: report.attempts.iter().map(|(path, request)| (last(path), sent(request))).collect(),
+            heard,
+            way: entered.collect(),
+        };
+        (behaviour, lines)
+    }
+
+    /// What a caller sees of it.
+    fn seen(&self) -> (bool, &'static str, Option<String>, Option<&str>, &[String]) {
+        (self.refused.is_some(), self.status, self.result.as_ref().map(to_json), self.error.as_deref(), &self.heard)
+    }
+
+    fn requests(&self) -> Vec<String> {
+        self.calls.iter().map(|(_, request)| to_json(request)).collect()
+    }
+
+    /// In a few words.
+    pub fn words(&self) -> String {
+        if let Some(refused) = &self.refused {
+            return format!("refused: {refused}");
+        }
+        let end = match (&self.result, &self.error) {
+            (Some(Value::Null), _) => String::new(),
+            (Some(result), _) => format!(" with {}", to_json(result)),
+            (_, Some(error)) => format!(" with {error}"),
+            _ => String::new(),
+        };
+        format!("{} after {}{end}", self.status, self.took)
+    }
+
+    /// The steps that called, in order; one that repeats at once is counted.
+    pub fn called(&self) -> String {
+        let mut steps: Vec<(&str, usize)> = Vec::new();
+        for (step, _) in &self.calls {
+            match steps.last_mut() {
+                Some((last, count)) if last == step => *count += 1,
+                _ => steps.push((step, 1)),
+            }
+        }
+        let shown =
+            steps.iter().take(12).map(|(step, n)| if *n > 1 { format!("{step} ×{n}") } else { (*step).to_owned() });
+        let mut shown: Vec<String> = shown.collect();
+        if steps.len() > 12 {
+            shown.push("…".into());
+        }
+        if shown.is_empty() { "none".to_owned() } else { shown.join(", ") }
+    }
+}
+
+/// Why an input is not taken: its first misfit.
+fn reason(refused: &Refused) -> String {
+    match refused {
+        Refused::Input(violations) => match violations.first() {
+            Some(first) if !first.pointer.is_empty() => format!("at `{}`: {}", first.pointer, first.detail),
+            Some(first) => first.detail.clone(),
+            None => String::new(),
+        },
+        Refused::Key(words) => words.clone(),
+    }
+}
+
+/// What a service sees of a request; how it is tried and judged is ours.
+fn sent(request: &Value) -> Value {
+    match request {
+        Value::Map(fields) => {
+            let ours = ["expect", "timeout", "retry"];
+            Value::map(fields.iter().filter(|(k, _)| !ours.contains(&k.as_str())).map(|(k, v)| (k.as_str(), v.clone())))
+        }
+        other => other.clone(),
+    }
+}
+
+/// A candidate whose two behaviours differ.
+struct Trial {
+    witness: Witness,
+    /// Steps whose calls differ, steps on one way only, and words heard on one side only.
+    named: BTreeSet<String>,
+    size: usize,
+}
+
+impl Trial {
+    fn callers(&self) -> bool {
+        self.witness.old.seen() != self.witness.new.seen()
+    }
+
+    fn downstream(&self) -> bool {
+        self.witness.old.requests() != self.witness.new.requests()
+    }
+
+    fn any(&self) -> bool {
+        let (old, new) = (&self.witness.old, &self.witness.new);
+        self.callers() || self.downstream() || old.took != new.took || old.way != new.way || old.key != new.key
+    }
+}
+
+/// Finds a witness for every finding that is worth one.
+pub(super) fn attach(findings: &mut [Finding], old: &Side, new: &Side, scenarios: &[Scenario]) {
+    let wanted = |finding: &Finding| !finding.cosmetic && finding.worst() >= Severity::Warning;
+    let number = findings.iter().filter(|finding| wanted(finding)).count();
+    if number == 0 {
+        return;
+    }
+    let trials = run(old, new, candidates(old, new, scenarios));
+    for finding in findings.iter_mut().filter(|finding| wanted(finding)) {
+        let shown = trials.iter().filter(|trial| shows(trial, finding, number == 1));
+        // What shows more of it first, then what is simple.
+        let best = shown.min_by_key(|trial| (!about(trial, finding), trial.size));
+        finding.witness = best.map(|trial| trial.witness.clone());
+    }
+}
+
+fn run(old: &Side, new: &Side, candidates: Vec<Candidate>) -> Vec<Trial> {
+    let (mut trials, mut lines) = (Vec::new(), 0);
+    for candidate in candidates.into_iter().take(RUNS) {
+        if lines > LINES {
+            break;
+        }
+        let (before, some) = Behaviour::of(&old.plan, &candidate.scenario);
+        let (after, more) = Behaviour::of(&new.plan, &candidate.for_new());
+        lines += some + more;
+        let Candidate { scenario, words, new_input } = candidate;
+        let size = to_json(&scenario.input).len() + 40 * words.len() + words.iter().map(String::len).sum::<usize>();
+        let named = named(&before, &after);
+        let witness = Witness { input: scenario.input, new_input, scenario: words, old: before, new: after };
+        let trial = Trial { witness, named, size };
+        if trial.any() {
+            trials.push(trial);
+        }
+    }
+    trials
+}
+
+/// Names of what differs between two behaviours.
+fn named(old: &Behaviour, new: &Behaviour) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    let calls =
+        |behaviour: &Behaviour| behaviour.calls.iter().map(|(step, r)| (step.clone(), to_json(r))).collect::<Vec<_>>();
+    let (before, after) = (calls(old), calls(new));
+    if before != after {
+        let first = before.iter().zip(&after).take_while(|(a, b)| a == b).count();
+        names.extend(before.iter().skip(first).chain(after.iter().skip(first)).map(|(step, _)| step.clone()));
+    }
+    let ways = |one: &Behaviour, other: &Behaviour| {
+        one.way.iter().filter(|step| !other.way.contains(step)).cloned().collect::<Vec<_>>()
+    };
+    names.extend(ways(old, new));
+    names.extend(ways(new, old));
+    let count = |of: &Behaviour, words: &String| of.heard.iter().filter(|heard| *heard == words).count();
+    names.extend(old.heard.iter().chain(&new.heard).filter(|w| count(old, w) != count(new, w)).cloned());
+    names.extend(old.refused.iter().chain(&new.refused).cloned());
+    names
+}
+
+fn about(trial: &Trial, finding: &Finding) -> bool {
+    let Some(about) = &finding.about else { return true };
+    let (old, new) = (&trial.witness.old, &trial.witness.new);
+    let time = row(finding.id).is_some_and(|row| row.fact.subject == Subject::Time);
+    if time && old.took != new.took && (old.way.contains(about) || new.way.contains(about)) {
+        return true;
+    }
+    trial.named.iter().any(|name| name == about || name.contains(about.as_str()))
+}
+
+/// Whether a trial shows what the finding says. `alone`: nothing else has changed that could have caused it.
+fn shows(trial: &Trial, finding: &Finding, alone: bool) -> bool {
+    let Some(row) = row(finding.id) else { return false };
+    let (old, new) = (&trial.witness.old, &trial.witness.new);
+    let refusals = old.refused.is_some() != new.refused.is_some();
+    match row.fact.subject {
+        _ if finding.id == "business-key-changed" => old.key != new.key,
+        // Where the inputs differ, what shows is what the steps do, not what is taken.
+        Subject::CallerIn if trial.witness.new_input.is_some() => false,
+        Subject::CallerIn if finding.subject.starts_with("input") => {
+            // A default shows in what is done, everything else in what is refused.
+            let wanted =
+                if finding.id == "input-default-changed" { trial.callers() || trial.downstream() } else { refusals };
+            wanted && (alone || about(trial, finding))
+        }
+        // Everything else is about runs that both versions take.
+        _ if refusals => false,
+        _ if !(alone || about(trial, finding)) => false,
+        Subject::Time => trial.any(),
+        Subject::Platform => finding.id == "version-content-changed" && trial.any(),
+        _ => {
+            let callers = finding.callers == Some(Severity::Error) && trial.callers();
+            let downstream = finding.downstream == Some(Severity::Error) && trial.downstream();
+            callers || downstream || (finding.worst() == Severity::Warning && trial.any())
+        }
+    }
+}

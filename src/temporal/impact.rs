@@ -1,0 +1,117 @@
+//! The open runs of a version, each asked where it stands, and judged for a move to another version.
+
+use std::collections::BTreeMap;
+use std::time::Duration as StdDuration;
+
+use futures::StreamExt;
+
+use super::client::{Filter, Listed, RunStatus, Temporal, TemporalError};
+use crate::review::{Live, Side, live};
+use crate::value::Value;
+
+/// Runs that are asked at the same time.
+const AT_ONCE: usize = 32;
+const PAGE: i32 = 500;
+/// How long one run may take to answer where it stands.
+const ANSWER: StdDuration = StdDuration::from_secs(10);
+
+/// A run and what became of the question.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Judged {
+    pub id: String,
+    /// The activation paths at which it is suspended.
+    pub places: Vec<String>,
+    /// Errors: it could not be asked, with the reason.
+    pub live: Result<Live, String>,
+}
+
+impl Judged {
+    /// The verdict in words.
+    pub fn word(&self) -> &'static str {
+        self.live.as_ref().map_or("not known", |live| live.verdict.word())
+    }
+
+    /// In words, the gravest first.
+    pub fn reasons(&self) -> Vec<&str> {
+        match &self.live {
+            Ok(live) => live.reasons.iter().map(|(_, words)| words.as_str()).collect(),
+            Err(words) => vec![words.as_str()],
+        }
+    }
+
+    /// `{id, at, verdict, reasons}`.
+    pub fn to_json(&self) -> serde_json::Value {
+        serde_json::json!({"id": self.id, "at": self.places, "verdict": self.word(), "reasons": self.reasons()})
+    }
+}
+
+/// How many runs there are of each verdict.
+pub fn counts(all: &[Judged]) -> BTreeMap<&'static str, usize> {
+    let mut counts = BTreeMap::new();
+    for judged in all {
+        *counts.entry(judged.word()).or_default() += 1;
+    }
+    counts
+}
+
+impl Temporal {
+    /// Judges every open run of `old`, by id. `told` hears how many of how many were asked. Errors: no list of runs.
+    pub async fn impact(
+        &self,
+        old: &Side,
+        new: &Side,
+        told: &mut (dyn FnMut(usize, usize) + Send),
+    ) -> Result<Vec<Judged>, TemporalError> {
+        let runs = open_runs(self, old).await?;
+        let total = runs.len();
+        let mut asked =
+            futures::stream::iter(runs.into_iter().map(|run| one(self, old, new, run))).buffer_unordered(AT_ONCE);
+        let mut all = Vec::with_capacity(total);
+        while let Some(found) = asked.next().await {
+            all.extend(found);
+            told(all.len(), total);
+        }
+        all.sort_by(|a, b| a.id.cmp(&b.id));
+        Ok(all)
+    }
+}
+
+async fn open_runs(temporal: &Temporal, old: &Side) -> Result<Vec<Listed>, TemporalError> {
+    let filter = Filter {
+        process: Some(old.plan.process().to_owned()),
+        version: Some(old.plan.version()),
+        status: Some(RunStatus::Running),
+        ..Filter::default()
+    };
+    let (mut runs, mut token) = (Vec::new(), Vec::new());
+    loop {
+        let (page, next) = temporal.list(&filter, PAGE, token).await?;
+        runs.extend(page);
+        if next.is_empty() {
+            return Ok(runs);
+        }
+        token = next;
+    }
+}
+
+/// `None`: the run has ended meanwhile, or is of another definition with the same number.
+async fn one(temporal: &Temporal, old: &Side, new: &Side, run: Listed) -> Option<Judged> {
+    let asked = |places, live| Some(Judged { id: run.id.clone(), places, live });
+    let start = match temporal.start_input(&run.id).await {
+        Ok(start) => start,
+        Err(TemporalError::NotFound) => return None,
+        Err(error) => return asked(Vec::new(), Err(error.to_string())),
+    };
+    if start.digest != old.plan.digest() {
+        return None;
+    }
+    let position = match temporal.position(&run.id, ANSWER).await {
+        Ok(position) => position,
+        Err(TemporalError::NotFound) => return None,
+        Err(error) => return asked(Vec::new(), Err(error.to_string())),
+    };
+    let Value::List(steps) = position else { return asked(Vec::new(), Err("its place is not understood".to_owned())) };
+    let places: Vec<String> = steps.iter().filter_map(|step| step.get("path").map(Value::to_display)).collect();
+    let live = live(&old.plan, &new.plan, &places, &start.input);
+    asked(places, Ok(live))
+}

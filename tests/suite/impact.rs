@@ -1,0 +1,307 @@
+//! The effect of a new version on runs that are alive: the verdict for each place, and for every open run on a server.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use fermata::plan::{ENGINE, Home, Plan, from_yaml};
+use fermata::review::{Verdict, live};
+use fermata::temporal::{Filter, StartInput};
+use fermata::value::{Value, from_json};
+use libtest_mimic::Trial;
+use serde_json::{Value as Json, json};
+
+use crate::process::{Folder, once};
+use crate::server::{CACHED, server};
+
+pub fn trials() -> Vec<Trial> {
+    vec![
+        crate::trial("impact::each_place_has_its_verdict", each_place_has_its_verdict),
+        crate::trial("impact::every_open_run_is_judged", every_open_run_is_judged),
+        crate::trial("impact::over_http", over_http),
+    ]
+}
+
+fn plan(text: &str) -> Result<std::sync::Arc<Plan>, String> {
+    let (plan, complaints) = from_yaml(text, &Home::default());
+    plan.ok_or_else(|| format!("{complaints:?}\n{text}"))
+}
+
+/// A definition that stops where its input says; each way is a place of its own.
+const OLD: &str = "fermata: 1
+process: Stops
+version: 1
+key: ${input.k}
+input: { type: object, required: [k, stop], properties: { k: { type: string }, stop: { type: integer } } }
+vars: { n: 0 }
+signals: { go: { payload: { type: integer } } }
+steps:
+  - id: ways
+    switch:
+      - when: input.stop == 0
+        do:
+          - id: same
+            wait: 30d
+          - log: behind
+      - when: input.stop == 1
+        do:
+          - id: longer
+            wait: 30d
+      - when: input.stop == 2
+        do:
+          - id: taken
+            wait: { signal: go, where: payload > 1 }
+            forever: true
+      - when: input.stop == 3
+        do:
+          - id: removed
+            wait: 30d
+      - when: input.stop == 4
+        do:
+          - id: early
+            log: early
+          - id: skipping
+            wait: 30d
+      - when: input.stop == 5
+        do:
+          - id: blocks
+            parallel:
+              a:
+                - id: inside
+                  wait: 30d
+              b:
+                - log: b
+      - when: input.stop == 6
+        do:
+          - id: limited
+            for: item
+            in: [1, 2, 3]
+            parallel: 2
+            do:
+              - id: each
+                wait: 30d
+      - else:
+          - id: rounds
+            while: n < 2
+            do:
+              - id: round
+                wait: 30d
+              - set: { n: \"${n + 1}\" }
+";
+
+/// What happens to each place, and the verdict that a person would give: the obvious reckoning.
+fn changes() -> [(&'static str, &'static str, Verdict, &'static str); 8] {
+    use Verdict::{Blocked, Choice, Safe};
+    [
+        ("- log: behind", "- log: other words", Safe, ""),
+        (
+            "id: longer\n            wait: 30d",
+            "id: longer\n            wait: 60d",
+            Choice,
+            "the time of `longer` was armed",
+        ),
+        ("where: payload > 1", "where: payload > 2", Blocked, "`taken` waits for other messages now"),
+        ("id: removed\n            wait: 30d", "log: nothing", Blocked, "`removed`, which is gone"),
+        (
+            "          - id: early\n            log: early\n",
+            "          - id: inserted\n            log: new\n          - id: early\n            log: early\n",
+            Choice,
+            "`inserted` is new before `skipping` and would be skipped",
+        ),
+        (
+            "              b:\n                - log: b\n",
+            "              c:\n                - log: b\n",
+            Choice,
+            "the branch `b` of `blocks` is gone",
+        ),
+        ("parallel: 2", "parallel: 3", Blocked, "`limited` works on 3 at once now, it was 2"),
+        ("while: n < 2", "while: n < 3", Safe, ""),
+    ]
+}
+
+const PATHS: [&str; 8] = [
+    "ways.same",
+    "ways.longer",
+    "ways.taken",
+    "ways.removed",
+    "ways.skipping",
+    "ways.blocks.a.inside",
+    "ways.limited.1.each",
+    "ways.rounds.0.round",
+];
+
+fn each_place_has_its_verdict() -> Result<(), String> {
+    let old = plan(OLD)?;
+    let input: Value = from_json("{\"k\": \"x\", \"stop\": 0}").map_err(|e| e.to_string())?;
+    let judge = |new: &str, path: &str| Ok::<_, String>(live(&old, &*plan(new)?, &[path.to_owned()], &input));
+    for (at, (from, to, verdict, words)) in changes().into_iter().enumerate() {
+        let new = OLD.replacen(from, to, 1);
+        if new == OLD {
+            return Err(format!("`{from}` is not there"));
+        }
+        // The change is felt at its own place, and nowhere else.
+        for (other, path) in PATHS.iter().enumerate() {
+            let found = judge(&new, path)?;
+            let wanted = if other == at { verdict } else { Verdict::Safe };
+            let told = found.reasons.iter().any(|(_, reason)| reason.contains(words));
+            if found.verdict != wanted || (other == at && !words.is_empty() && !told) {
+                return Err(format!("{path} after `{from}` -> `{to}`: expected {wanted:?} `{words}`, found {found:?}"));
+            }
+        }
+    }
+    let whole = [
+        ("required: [k, stop]", "required: [k, stop, tax]", Verdict::Choice, "its input does not fit"),
+        ("vars: { n: 0 }", "vars: { n: 0, m: \"${input.k}\" }", Verdict::Choice, "the variable `m` has no value yet"),
+        (
+            "  - id: ways\n    switch:",
+            "  - id: before\n    log: ${n}\n  - id: ways\n    switch:",
+            Verdict::Choice,
+            "`before` is new before `ways`",
+        ),
+        ("    switch:", "    timeout: 90d\n    switch:", Verdict::Choice, "the timeout of `ways` was armed"),
+    ];
+    for (from, to, verdict, words) in whole {
+        let new = OLD.replacen(from, to, 1);
+        let found = judge(&new, PATHS[0])?;
+        if found.verdict != verdict || !found.reasons.iter().any(|(_, reason)| reason.contains(words)) {
+            return Err(format!("`{from}` -> `{to}`: expected {verdict:?} `{words}`, found {found:?}"));
+        }
+    }
+    Ok(())
+}
+
+/// Runs at every place, asked over the command line; `FERMATA_RUNS` says how many.
+fn every_open_run_is_judged() -> Result<(), String> {
+    let wanted = std::env::var("FERMATA_RUNS").ok().and_then(|n| n.parse().ok()).unwrap_or(200_usize);
+    let server = server()?;
+    let old = plan(OLD)?;
+    let mut new = OLD.replacen("version: 1", "version: 2", 1);
+    for (from, to, ..) in changes() {
+        new = new.replacen(from, to, 1);
+    }
+    let folder = Folder::new();
+    folder.write("definitions/Stops/v1.yaml", OLD);
+    folder.write("definitions/Stops/v2.yaml", &new);
+    folder.write("fermata.toml", &format!("[temporal]\naddress = \"{}\"\ntask_queue = \"{CACHED}\"\n", server.url));
+    let client = server.client(CACHED);
+    server.runtime.block_on(async {
+        for n in 0..wanted {
+            let (key, stop) = (format!("k{n}"), n % PATHS.len());
+            let start = StartInput {
+                engine: ENGINE,
+                uid: uuid::Uuid::now_v7().to_string(),
+                process: "Stops".to_owned(),
+                version: 1,
+                key: key.clone(),
+                digest: old.digest().to_owned(),
+                document: old.canonical().to_owned(),
+                input: from_json(&json!({"k": key, "stop": stop}).to_string()).map_err(|e| e.to_string())?,
+                chosen: None,
+            };
+            client.start(&format!("Stops.{key}"), &start, "impact").await.map_err(|e| e.to_string())?;
+        }
+        // Until the last is where it stops, and the index knows them all.
+        let last = format!("Stops.k{}", wanted - 1);
+        client.position(&last, Duration::from_secs(30)).await.map_err(|e| e.to_string())?;
+        let filter = Filter { process: Some("Stops".to_owned()), ..Filter::default() };
+        let mut every = tokio::time::interval(Duration::from_millis(200));
+        for _ in 0..300 {
+            every.tick().await;
+            let (mut known, mut token) = (0, Vec::new());
+            loop {
+                let (page, next) = client.list(&filter, 500, token).await.map_err(|e| e.to_string())?;
+                known += page.len();
+                token = next;
+                if token.is_empty() {
+                    break;
+                }
+            }
+            if known == wanted {
+                return Ok(());
+            }
+        }
+        Err("the index does not know all runs".to_owned())
+    })?;
+    let began = std::time::Instant::now();
+    let (code, text) = once(&folder, &["impact", "Stops@1", "Stops@2", "--format", "json"], &[]);
+    eprintln!("impact: {wanted} open runs judged in {:.1} s", began.elapsed().as_secs_f64());
+    let judged: Json = serde_json::from_str(text.lines().find(|line| line.starts_with('{')).unwrap_or(""))
+        .map_err(|e| format!("{e}: {text}"))?;
+    let mut wrong = Vec::new();
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for run in judged["runs"].as_array().ok_or("no runs")? {
+        let id = run["id"].as_str().unwrap_or("");
+        let n: usize = id.trim_start_matches("Stops.k").parse().map_err(|_| id.to_owned())?;
+        let (.., verdict, words) = changes()[n % PATHS.len()];
+        *counts.entry(verdict.word()).or_default() += 1;
+        let reasons = run["reasons"].to_string();
+        if run["verdict"] != verdict.word() || !reasons.contains(words) {
+            wrong.push(format!("{run}, expected {} `{words}`", verdict.word()));
+        }
+    }
+    if code != 1 || judged["counts"] != json!(counts) {
+        wrong.push(format!("exit code {code}, counts {}, expected {counts:?}", judged["counts"]));
+    }
+    let (_, text) = once(&folder, &["impact", "Stops@1", "Stops@2"], &[]);
+    if !text.contains(&format!("{wanted} open runs")) || !text.contains("blocked         at ways.removed") {
+        wrong.push(text);
+    }
+    server.runtime.block_on(async {
+        for n in 0..wanted {
+            let _ = client.terminate(&format!("Stops.k{n}"), "the test is over").await;
+        }
+    });
+    if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n")) }
+}
+
+/// Over HTTP: the findings, and what is alive.
+fn over_http() -> Result<(), String> {
+    let server = server()?;
+    let folder = Folder::new();
+    let process = |text: &str| text.replace("process: Stops", "process: Compared");
+    let mut new = OLD.replacen("version: 1", "version: 2", 1);
+    for (from, to, ..) in changes() {
+        new = new.replacen(from, to, 1);
+    }
+    folder.write("fermata.toml", &crate::service::configuration(server, "compared"));
+    folder.write("definitions/Compared/v1.yaml", &process(OLD));
+    server.runtime.block_on(async {
+        let first = crate::service::serve(&folder, &[])?;
+        crate::service::ready(&first).await?;
+        for (key, stop) in [("a", 0), ("b", 3)] {
+            first.api.start("Compared", json!({"k": key, "stop": stop})).await?.expect(201)?;
+            first.api.until(&format!("/v1/runs/Compared.{key}"), |run| run["waiting"] == true).await?;
+        }
+        drop(first);
+        folder.write("definitions/Compared/v2.yaml", &process(&new));
+        let serving = crate::service::serve(&folder, &[])?;
+        crate::service::ready(&serving).await?;
+        let path = "/v1/processes/Compared/compare/1...2";
+        // The index of open runs lags a little.
+        let review = serving.api.until(path, |review| review["live"]["open"] == 2).await?;
+        let counts = json!({"safe": 1, "blocked": 1});
+        let found = |id: &str| review["findings"].as_array().is_some_and(|all| all.iter().any(|one| one["id"] == id));
+        if review["live"]["counts"] != counts || !found("wait-lengthened") || !review["live"]["runs"].is_null() {
+            return Err(review.to_string());
+        }
+        let listed = serving.api.get(&format!("{path}?runs=list")).await?.expect(200)?.json();
+        if listed["live"]["runs"][1]["verdict"] != "blocked" {
+            return Err(listed.to_string());
+        }
+        let markdown = [("accept", "text/markdown")];
+        let answer = serving.api.send(reqwest::Method::GET, path, &markdown, None).await?.expect(200)?;
+        if !answer.text.contains("wait-lengthened") || answer.text.starts_with('{') {
+            return Err(answer.text);
+        }
+        serving.api.get("/v1/processes/Compared/compare/1...7").await?.problem(
+            404,
+            "unknown-version",
+            "no version 7",
+        )?;
+        serving.api.get("/v1/processes/Compared/compare/1-2").await?.problem(400, "malformed", "such as `1...2`")?;
+        for key in ["a", "b"] {
+            let client = server.client(CACHED);
+            client.terminate(&format!("Compared.{key}"), "the test is over").await.map_err(|e| e.to_string())?;
+        }
+        Ok(())
+    })
+}

@@ -1,0 +1,462 @@
+//! `tests/review/*.yaml`: two versions of a definition and the exact set of findings, both ways; what never is a finding;
+//! and the program `fermata diff`.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use fermata::review::{ROWS, Review, Severity, Side, compare, compare_with, show};
+use fermata::syntax::{Kind, Node, keys, read_tree};
+use libtest_mimic::Trial;
+
+pub fn trials() -> Vec<Trial> {
+    let mut trials: Vec<Trial> = fixtures()
+        .into_iter()
+        .map(|path| {
+            let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+            crate::trial(format!("review::{name}"), move || run(&path))
+        })
+        .collect();
+    trials.push(crate::trial("review::errors_have_witnesses", witnesses));
+    trials.push(crate::trial("review::a_new_number_alone_is_no_finding", itself));
+    trials.push(crate::trial("review::the_program_answers_with_its_exit_code", program));
+    trials.push(crate::trial("review::the_program_asks_git", from_git));
+    trials.push(crate::trial("review::every_format_has_the_findings", formats));
+    trials.push(crate::trial("review::approvals_end", approvals));
+    trials.push(crate::trial("review::any_two_definitions_compare", any_two));
+    trials.push(crate::trial("review::cosmetic_edits_are_no_findings", cosmetic_edits));
+    trials.push(crate::trial("review::every_id_has_a_fixture_and_a_line_in_the_docs", complete));
+    trials
+}
+
+fn fixtures() -> Vec<std::path::PathBuf> {
+    crate::files("tests/review", "yaml")
+}
+
+struct Fixture {
+    old: Side,
+    new: Side,
+    findings: BTreeSet<String>,
+    mirror: Option<BTreeSet<String>>,
+}
+
+fn read(path: &Path) -> Result<Fixture, String> {
+    let text = std::fs::read_to_string(path).map_err(|e| e.to_string())?;
+    let tree = read_tree(&text).0.ok_or("not YAML")?;
+    let known = ["case", "old", "new", "findings", "mirror", "waiver"];
+    if let Some(entry) = tree.entries().iter().find(|e| !known.contains(&e.key.as_str())) {
+        return Err(format!("`{}` is not a key of a fixture", entry.key));
+    }
+    let side = |key: &str| -> Result<Side, String> {
+        let node = tree.get(key).ok_or(format!("there is no `{key}`"))?;
+        Side::read_or_say(&node.canonical(keys::ORDERED), key)
+    };
+    let set = |key: &str| tree.get(key).map(texts);
+    if tree.get("mirror").is_none() == tree.get("waiver").is_none() {
+        return Err("a fixture has either `mirror` or a `waiver`".into());
+    }
+    Ok(Fixture {
+        old: side("old")?,
+        new: side("new")?,
+        findings: set("findings").ok_or("there are no `findings`")?,
+        mirror: set("mirror"),
+    })
+}
+
+fn texts(node: &Node) -> BTreeSet<String> {
+    let Kind::List(items) = &node.kind else { return BTreeSet::new() };
+    items.iter().map(|item| item.to_value().to_display()).collect()
+}
+
+fn found(old: &Side, new: &Side) -> BTreeSet<String> {
+    compare(old, new).findings.iter().map(|f| format!("{} {}", f.id, f.letters())).collect()
+}
+
+fn run(path: &Path) -> Result<(), String> {
+    let fixture = read(path)?;
+    let mut wrong = Vec::new();
+    let mut differ = |what: &str, wanted: &BTreeSet<String>, found: BTreeSet<String>| {
+        if *wanted != found {
+            wrong.push(format!("{what}: expected {wanted:?}, found {found:?}"));
+        }
+    };
+    differ("findings", &fixture.findings, found(&fixture.old, &fixture.new));
+    if let Some(mirror) = &fixture.mirror {
+        differ("mirror", mirror, found(&fixture.new, &fixture.old));
+    }
+    differ("the old against itself", &BTreeSet::new(), found(&fixture.old, &fixture.old));
+    differ("the new against itself", &BTreeSet::new(), found(&fixture.new, &fixture.new));
+    if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n")) }
+}
+
+/// Each id of the catalogue is expected in some fixture, and named in `docs/review.md` with its letters.
+fn complete() -> Result<(), String> {
+    let mut expected = BTreeSet::new();
+    for path in fixtures() {
+        let fixture = read(&path)?;
+        expected.extend(fixture.findings);
+        expected.extend(fixture.mirror.unwrap_or_default());
+    }
+    let docs = std::fs::read_to_string(crate::root().join("docs/review.md")).map_err(|e| e.to_string())?;
+    let mut wrong = Vec::new();
+    for row in ROWS {
+        if !expected.iter().any(|line| line.split(' ').next() == Some(row.id)) {
+            wrong.push(format!("no fixture expects `{}`", row.id));
+        }
+        let letters = row.severities(Default::default()).letters();
+        if !docs.lines().any(|line| line.contains(&format!("`{}`", row.id)) && line.contains(&letters)) {
+            wrong.push(format!("docs/review.md has no line with `{}` and {letters}", row.id));
+        }
+    }
+    if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n")) }
+}
+
+/// The simplest text that says that something else came out.
+fn expect(holds: bool, words: impl Into<String>) -> Result<(), String> {
+    if holds { Ok(()) } else { Err(words.into()) }
+}
+
+/// For each finding with an error in the fixtures a witness is found, but for those that no run can show.
+fn witnesses() -> Result<(), String> {
+    let mut wrong = Vec::new();
+    for path in fixtures() {
+        let fixture = read(&path)?;
+        for (one, other) in [(&fixture.old, &fixture.new), (&fixture.new, &fixture.old)] {
+            if compare(one, other).findings.iter().all(|f| f.worst() < Severity::Error) {
+                continue;
+            }
+            for finding in compare_with(one, other, &[]).findings {
+                let shown = finding.witness.is_some() || NO_RUN_SHOWS.contains(&finding.id);
+                if finding.worst() == Severity::Error && !shown {
+                    wrong.push(format!("{}: {}", path.file_stem().unwrap().to_string_lossy(), finding.message));
+                }
+            }
+        }
+    }
+    if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n")) }
+}
+
+/// What callers or services know by other ways than a run.
+const NO_RUN_SHOWS: [&str; 7] = [
+    "process-renamed",
+    "duplicates-policy-changed",
+    "idempotence-changed",
+    // What is promised of a result; what it is shows elsewhere.
+    "result-removed",
+    "result-type-changed",
+    "result-became-nullable",
+    "result-enum-added",
+];
+
+/// Every definition of the case files and of the fixtures, as canonical text.
+fn definitions() -> Vec<(String, Node)> {
+    let mut found = Vec::new();
+    for path in crate::files("tests/cases", "yaml").into_iter().chain(fixtures()) {
+        let Some(tree) = std::fs::read_to_string(&path).ok().and_then(|text| read_tree(&text).0) else { continue };
+        let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+        let nodes = ["definition", "old", "new"].into_iter().filter_map(|key| tree.get(key));
+        found.extend(nodes.map(|node| (name.clone(), node.clone())));
+    }
+    for path in crate::files("definitions/UserGranted", "yaml") {
+        let Some(tree) = std::fs::read_to_string(&path).ok().and_then(|text| read_tree(&text).0) else { continue };
+        found.push(("UserGranted".into(), tree));
+    }
+    found
+}
+
+/// The same definition under the next number has no finding: nothing but the number is another, and the short way over
+/// equal digests is not taken.
+fn itself() -> Result<(), String> {
+    let (mut tried, mut wrong) = (0, Vec::new());
+    for (name, node) in definitions() {
+        let Ok(old) = Side::read(&node.canonical(keys::ORDERED), "old") else { continue };
+        let Ok(new) = Side::read(&numbered(&node, 2_000).canonical(keys::ORDERED), "new") else { continue };
+        tried += 1;
+        let found = found(&old, &new);
+        if !found.is_empty() {
+            wrong.push(format!("{name}: {found:?}"));
+        }
+    }
+    expect(tried > 300, format!("only {tried} definitions were tried"))?;
+    if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n")) }
+}
+
+fn numbered(node: &Node, version: i64) -> Node {
+    let mut node = node.clone();
+    if let Kind::Map(entries) = &mut node.kind {
+        for entry in entries.iter_mut().filter(|e| e.key == "version") {
+            entry.value.kind = Kind::Number(version.into());
+        }
+    }
+    node
+}
+
+/// Edits of layout and of words for people give no finding that counts.
+fn cosmetic_edits() -> Result<(), String> {
+    let (mut edits, mut wrong) = (0, Vec::new());
+    for (at, (name, node)) in definitions().into_iter().enumerate() {
+        let Ok(old) = Side::read(&node.canonical(keys::ORDERED), "old") else { continue };
+        for round in 0..2 {
+            let mut random = Random(at as u64 * 7 + round);
+            let mut edited = numbered(&node, 2_000);
+            shuffle(&mut edited, &mut random, false);
+            words(&mut edited, &mut random);
+            let mut text = String::new();
+            write(&edited, 0, &mut random, &mut text);
+            let new = match Side::read_or_say(&text, "new") {
+                Ok(new) => new,
+                Err(complaints) => return Err(format!("{name}: the edit is not in order:\n{complaints}\n{text}")),
+            };
+            edits += 1;
+            let found: Vec<_> = compare(&old, &new).findings.into_iter().filter(|f| !f.cosmetic).collect();
+            if !found.is_empty() {
+                let found: Vec<_> = found.iter().map(|f| format!("{} {}", f.id, f.message)).collect();
+                wrong.push(format!("{name}: {found:?}\n{text}"));
+            }
+        }
+    }
+    expect(edits >= 500, format!("only {edits} edits were tried"))?;
+    if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n")) }
+}
+
+/// SplitMix64: the same edits on every machine.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, n: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        ((z ^ (z >> 31)) % n.max(1) as u64) as usize
+    }
+}
+
+/// Keys of mappings in another order, but for branches.
+fn shuffle(node: &mut Node, random: &mut Random, ordered: bool) {
+    match &mut node.kind {
+        Kind::Map(entries) => {
+            if !ordered {
+                for at in (1..entries.len()).rev() {
+                    entries.swap(at, random.below(at + 1));
+                }
+            }
+            for entry in entries {
+                let ordered = keys::ORDERED.contains(&entry.key.as_str());
+                shuffle(&mut entry.value, random, ordered);
+            }
+        }
+        Kind::List(items) => items.iter_mut().for_each(|item| shuffle(item, random, false)),
+        _ => {}
+    }
+}
+
+/// Another summary and another owner.
+fn words(node: &mut Node, random: &mut Random) {
+    let Kind::Map(entries) = &mut node.kind else { return };
+    for key in ["summary", "owner"] {
+        entries.retain(|e| e.key != key);
+        if random.below(2) == 0 {
+            let text = fermata::syntax::Text { text: format!("words {}", random.below(100)), exact: None, plain: true };
+            let value = Node { span: Default::default(), kind: Kind::Text(text) };
+            entries.push(fermata::syntax::Entry { key: key.into(), key_span: Default::default(), value });
+        }
+    }
+}
+
+/// YAML in a layout of its own: comments, blank lines, quotes of both kinds, now and then a part as JSON.
+fn write(node: &Node, depth: usize, random: &mut Random, out: &mut String) {
+    let indent = "  ".repeat(depth);
+    if depth > 0 && random.below(6) == 0 {
+        out.push_str(&format!("{indent}{}\n", node.canonical(keys::ORDERED)));
+        return;
+    }
+    match &node.kind {
+        Kind::Map(entries) if !entries.is_empty() => {
+            for entry in entries {
+                match random.below(8) {
+                    0 => out.push_str(&format!("{indent}# a comment {}\n", random.below(100))),
+                    1 => out.push('\n'),
+                    _ => {}
+                }
+                let nested = matches!(&entry.value.kind, Kind::Map(e) if !e.is_empty())
+                    || matches!(&entry.value.kind, Kind::List(i) if !i.is_empty());
+                // A mapping of branches keeps its order in canonical text only if its key is there.
+                if nested && !keys::ORDERED.contains(&entry.key.as_str()) {
+                    out.push_str(&format!("{indent}{}:\n", quoted(&entry.key, random)));
+                    write(&entry.value, depth + 1, random, out);
+                } else {
+                    let value = Node { span: node.span, kind: Kind::Map(vec![entry.clone()]) }.canonical(keys::ORDERED);
+                    let value = value.split_once(':').unwrap().1.strip_suffix('}').unwrap().to_owned();
+                    let value = match &entry.value.kind {
+                        Kind::Text(text) => quoted(&text.text, random),
+                        _ => value,
+                    };
+                    out.push_str(&format!("{indent}{}: {value}\n", quoted(&entry.key, random)));
+                }
+            }
+        }
+        Kind::List(items) if !items.is_empty() => {
+            for item in items {
+                out.push_str(&format!("{indent}- {}\n", item.canonical(keys::ORDERED)));
+            }
+        }
+        _ => out.push_str(&format!("{indent}{}\n", node.canonical(&[]))),
+    }
+}
+
+fn quoted(text: &str, random: &mut Random) -> String {
+    match random.below(2) {
+        0 if !text.contains(['\n', '\t', '\u{0}']) => format!("'{}'", text.replace('\'', "''")),
+        _ => serde_json::to_string(text).unwrap(),
+    }
+}
+
+/// The program on files of a folder of its own: what it printed, and its exit code.
+fn diff(folder: &Path, arguments: &[&str]) -> (String, i32) {
+    let program = std::process::Command::new(env!("CARGO_BIN_EXE_fermata"))
+        .arg("diff")
+        .args(arguments)
+        .current_dir(folder)
+        .env("NO_COLOR", "1")
+        .output()
+        .unwrap();
+    let said = format!("{}{}", String::from_utf8_lossy(&program.stdout), String::from_utf8_lossy(&program.stderr));
+    (said, program.status.code().unwrap_or(-1))
+}
+
+const DEFINITION: &str = "fermata: 1\nprocess: Order\nversion: 1\nkey: ${input.id}\ninput:\n  type: object\n  required: [id]\n  additionalProperties: false\n  properties:\n    id: { type: string }\nsteps:\n  - { id: charge, http: { service: bank, path: /charges } }\n";
+
+/// `definitions/Order` with a version 2 that wants a `taxId`.
+fn folder() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let order = folder.path().join("definitions/Order");
+    std::fs::create_dir_all(&order).unwrap();
+    std::fs::write(order.join("v1.yaml"), DEFINITION).unwrap();
+    std::fs::write(order.join("v2.yaml"), second()).unwrap();
+    folder
+}
+
+fn second() -> String {
+    let wanted = DEFINITION.replace("version: 1", "version: 2").replace("[id]", "[id, taxId]");
+    wanted.replace("    id: { type: string }\n", "    id: { type: string }\n    taxId: { type: string }\n")
+}
+
+fn program() -> Result<(), String> {
+    let folder = folder();
+    let (said, code) = diff(folder.path(), &["Order@1", "Order@2"]);
+    expect(code == 1, format!("exit code {code}: {said}"))?;
+    for words in [
+        "Order  v1 → v2    1 can break",
+        "input-required-added",
+        "definitions/Order/v2.yaml:11:5",
+        "v1 completed after 0s",
+        "v2 refused: \"taxId\" is a required property",
+    ] {
+        expect(said.contains(words), format!("`{words}` is not in\n{said}"))?;
+    }
+    for (arguments, wanted) in [
+        (&["Order@1", "Order@1"][..], 0),
+        (&["Order@1", "definitions/Order/v2.yaml", "--level", "E"][..], 1),
+        (&["Order@2", "Order@1", "--level", "e"][..], 1),
+        (&["Order@1", "Order@7"][..], 2),
+        (&["nothing.yaml", "Order@1"][..], 2),
+        (&["-x:y", "Order@1"][..], 2),
+        (&["sha256:00000000", "Order@1"][..], 2),
+        (&["Order@1", "Order@2", "--today", "soon"][..], 2),
+    ] {
+        let (said, code) = diff(folder.path(), arguments);
+        expect(code == wanted, format!("{arguments:?}: exit code {code}, expected {wanted}: {said}"))?;
+    }
+    let digest = Side::read(DEFINITION, "old").unwrap().plan.digest()[..15].to_owned();
+    let (said, code) = diff(folder.path(), &[&digest, "Order@1"]);
+    expect(code == 0 && said.contains("nothing has changed"), format!("by digest: {code}: {said}"))
+}
+
+fn from_git() -> Result<(), String> {
+    let folder = folder();
+    let git = |arguments: &[&str]| {
+        let said = std::process::Command::new("git").args(arguments).current_dir(folder.path()).output().unwrap();
+        assert!(said.status.success(), "{said:?}");
+    };
+    git(&["init", "-q"]);
+    git(&["add", "."]);
+    git(&["-c", "user.name=a", "-c", "user.email=a@example.org", "commit", "-qm", "first"]);
+    let file = "definitions/Order/v1.yaml";
+    std::fs::write(folder.path().join(file), DEFINITION.replace("/charges", "/payments")).unwrap();
+    let (said, code) = diff(folder.path(), &[&format!("HEAD:{file}"), file]);
+    expect(code == 1 && said.contains("version-content-changed"), format!("{code}: {said}"))?;
+    let (said, code) = diff(folder.path(), &["HEAD:none.yaml", file]);
+    expect(code == 2 && said.contains("git says"), format!("{code}: {said}"))
+}
+
+fn formats() -> Result<(), String> {
+    let folder = folder();
+    let shown = |format: &str| diff(folder.path(), &["Order@1", "Order@2", "--format", format]).0;
+    let json: serde_json::Value = serde_json::from_str(&shown("json")).map_err(|e| e.to_string())?;
+    let finding = &json["findings"][0];
+    expect(finding["id"] == "input-required-added" && finding["callers"] == "E", finding.to_string())?;
+    expect(finding["downstream"].is_null() && finding["inFlight"] == "M", finding.to_string())?;
+    expect(finding["new"]["line"] == 11 && finding["cosmetic"] == false, finding.to_string())?;
+    expect(finding["witness"]["new"]["refused"].is_string(), finding.to_string())?;
+    let sarif: serde_json::Value = serde_json::from_str(&shown("sarif")).map_err(|e| e.to_string())?;
+    let result = &sarif["runs"][0]["results"][0];
+    expect(sarif["version"] == "2.1.0" && result["level"] == "error", sarif.to_string())?;
+    let region = &result["locations"][0]["physicalLocation"]["region"];
+    expect(region["startLine"] == 11 && region["startColumn"] == 5, result.to_string())?;
+    for (format, words) in [
+        ("github", "::error file=definitions/Order/v2.yaml,line=11,col=5,title=input-required-added::"),
+        ("markdown", "| E | `input-required-added` `input.taxId` is now required"),
+        ("markdown", "<details><summary>"),
+        ("html", "<code>input.taxId</code> is now required"),
+    ] {
+        let said = shown(format);
+        expect(said.contains(words), format!("{format}: `{words}` is not in\n{said}"))?;
+    }
+    let html = shown("html");
+    expect(!html.contains("http://") && !html.contains("src="), "the page needs something else")
+}
+
+fn approvals() -> Result<(), String> {
+    let folder = folder();
+    let old = Side::read(DEFINITION, "old").unwrap();
+    let print = |text: &str| compare(&old, &Side::read(text, "new").unwrap()).findings[0].fingerprint.clone();
+    let fingerprint = print(&second());
+    // Another layout and an edit elsewhere leave it as it is; another value does not.
+    let moved = second().replace("steps:", "# more\n\nsteps:\n  - { id: first, wait: 1d }");
+    expect(print(&moved) == fingerprint, "the fingerprint has changed with an edit elsewhere")?;
+    expect(
+        print(&second().replace("taxId: {", "taxId: { minLength: 1,")) != fingerprint,
+        "it stands for another change",
+    )?;
+    let approval = format!("- {{ fingerprint: \"{fingerprint}\", who: ada, why: agreed, until: 2026-05-31 }}\n");
+    std::fs::write(folder.path().join("definitions/Order/approvals.yaml"), approval).unwrap();
+    let (said, code) = diff(folder.path(), &["Order@1", "Order@2", "--today", "2026-05-31"]);
+    expect(code == 0 && said.contains("approved by ada until 2026-05-31: agreed"), format!("{code}: {said}"))?;
+    let (said, code) = diff(folder.path(), &["Order@1", "Order@2", "--today", "2026-06-01"]);
+    expect(code == 1 && said.contains("has expired on 2026-05-31"), format!("{code}: {said}"))?;
+    std::fs::write(folder.path().join("definitions/Order/approvals.yaml"), "- { who: ada }\n").unwrap();
+    let (said, code) = diff(folder.path(), &["Order@1", "Order@2"]);
+    expect(code == 2 && said.contains("the approval has no `fingerprint`"), format!("{code}: {said}"))
+}
+
+/// Any two definitions can be compared: what is found one way has something to answer it the other way, and every format
+/// takes it.
+fn any_two() -> Result<(), String> {
+    let read = |(name, node): (String, Node)| Some((name, Side::read(&node.canonical(keys::ORDERED), "a.yaml").ok()?));
+    let sides: Vec<_> = definitions().into_iter().filter_map(read).collect();
+    let mut random = Random(7);
+    for _ in 0..300 {
+        let ((one, old), (other, new)) = (&sides[random.below(sides.len())], &sides[random.below(sides.len())]);
+        let (there, back) = (compare(old, new), compare(new, old));
+        let counts = |review: &Review| review.findings.iter().any(|f| !f.cosmetic);
+        expect(counts(&there) == counts(&back), format!("{one} and {other} differ one way only"))?;
+        let shown = [show::text(&there, true), show::markdown(&there, true), show::html(&there, true)];
+        expect(shown.iter().all(|text| !text.is_empty()), "nothing is shown")?;
+        for json in [show::json(&there), show::sarif(&there, true)] {
+            serde_json::from_str::<serde_json::Value>(&json).map_err(|e| e.to_string())?;
+        }
+        let lines = show::annotations(&there, true);
+        expect(lines.lines().all(|line| line.starts_with("::")), format!("an annotation has two lines:\n{lines}"))?;
+    }
+    Ok(())
+}
