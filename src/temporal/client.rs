@@ -52,6 +52,12 @@ pub enum TemporalError {
     NotUnderstood(String),
 }
 
+/// Whether the connection broke under the call, so that nobody knows if the server heard it. A status the server itself
+/// answered has no source (`tonic::Status`).
+pub(super) fn broken(status: &Status) -> bool {
+    std::error::Error::source(status).is_some()
+}
+
 /// A connection to one namespace.
 #[derive(Clone)]
 pub struct Temporal {
@@ -198,7 +204,7 @@ impl Temporal {
     pub(super) fn error(&self, status: &Status) -> TemporalError {
         match status.code() {
             Code::NotFound => TemporalError::NotFound,
-            Code::Unavailable | Code::DeadlineExceeded | Code::Cancelled => {
+            code if broken(status) || matches!(code, Code::Unavailable | Code::DeadlineExceeded | Code::Cancelled) => {
                 TemporalError::Unavailable { address: self.address.clone(), reason: status.message().to_owned() }
             }
             _ => TemporalError::Refused(status.message().to_owned()),
@@ -496,4 +502,15 @@ fn ending_of(event: &HistoryEvent) -> Option<Result<Ending, TemporalError>> {
         _ if event.event_type() == EventType::WorkflowExecutionStarted => return None,
         _ => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_broken_connection_is_no_answer_of_the_server() {
+        assert!(broken(&Status::from_error(Box::new(std::io::Error::other("reset")))));
+        assert!(!broken(&Status::internal("h2 protocol error")));
+    }
 }

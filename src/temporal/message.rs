@@ -11,7 +11,7 @@ use temporalio_common::protos::temporal::api::workflowservice::v1::{
 };
 use tonic::{Code, Request};
 
-use super::client::{Temporal, TemporalError};
+use super::client::{Temporal, TemporalError, broken};
 use super::wire::{self, UpdateInput};
 use super::workflow::{MESSAGE_ID, QUERY_POSITION, UPDATE};
 use crate::machine::UpdateOutcome;
@@ -19,6 +19,9 @@ use crate::value::{Value, to_json};
 
 /// Between two tries while the server moves or closes the run (R41).
 const CLOSING: StdDuration = StdDuration::from_millis(20);
+
+/// How often a signal is sent again when the connection breaks under it.
+const BREAKS: u32 = 2;
 
 /// What a query came to.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,11 +52,14 @@ impl Temporal {
             header: Some(Header { fields: fields.into_iter().collect() }),
             ..Default::default()
         };
+        let mut breaks = 0;
         loop {
             let mut service = self.client.connection().workflow_service();
             match service.signal_workflow_execution(Request::new(request.clone())).await {
                 Ok(_) => return Ok(()),
                 Err(status) if closing(&status) => tokio::time::sleep(CLOSING).await,
+                // Heard or not: the server takes one request id once.
+                Err(status) if broken(&status) && breaks < BREAKS => breaks += 1,
                 Err(status) => return Err(self.error(&status)),
             }
         }
