@@ -4,31 +4,7 @@
 
 use serde_json::{Value as Json, json};
 
-/// SplitMix64: the same pairs on every machine.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, n: u64) -> u64 {
-        self.next() % n
-    }
-
-    fn chance(&mut self, percent: u64) -> bool {
-        self.below(100) < percent
-    }
-
-    /// A length that hardly ever comes twice.
-    fn length(&mut self) -> String {
-        format!("{}s", 1 + self.below(1_000_000))
-    }
-}
+use crate::random::Random;
 
 struct Generator {
     random: Random,
@@ -129,7 +105,7 @@ impl Generator {
     fn timeline(&mut self) -> Json {
         let mut timeline = Vec::new();
         let plain = self.signals.iter().map(|name| (name.clone(), 2));
-        let handled: Vec<(String, u64)> =
+        let handled: Vec<(String, usize)> =
             plain.chain(self.handled.iter().map(|name| (format!("on-{name}"), 2))).collect();
         for (name, times) in handled {
             for _ in 0..self.random.below(times + 1) {
@@ -162,7 +138,7 @@ impl Generator {
 
     fn condition(&mut self) -> String {
         let name = if self.random.chance(50) { "input.a" } else { "input.b" };
-        format!("{name} {} {}", [">", "<", "==", "!="][self.random.below(4) as usize], self.random.below(4))
+        format!("{name} {} {}", [">", "<", "==", "!="][self.random.below(4)], self.random.below(4))
     }
 
     fn step(&mut self, depth: u32) -> Vec<Json> {
@@ -293,7 +269,7 @@ impl Generator {
             step["parallel"] = json!(2);
         }
         if self.random.chance(50) {
-            step["on-error"] = json!(["skip", "report"][self.random.below(2) as usize]);
+            step["on-error"] = json!(["skip", "report"][self.random.below(2)]);
         }
         if self.random.chance(30) {
             step["collect"] = json!(format!("${{{item} * 2}}"));
@@ -308,7 +284,7 @@ impl Generator {
             let name = self.name("e");
             let mut body = vec![json!({"log": format!("${{{name}.type}}")})];
             body.extend(self.steps(depth - 1));
-            let pattern = ["own", "http.4xx", "*"][self.random.below(3) as usize];
+            let pattern = ["own", "http.4xx", "*"][self.random.below(3)];
             step["catch"] = json!([{"error": pattern, "as": name, "do": body}]);
         }
         if !catches || self.random.chance(50) {

@@ -24,6 +24,7 @@ mod nested;
 mod pairs;
 mod process;
 mod program;
+mod random;
 mod releases;
 mod review;
 mod rooms;

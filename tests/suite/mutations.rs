@@ -16,6 +16,8 @@ use fermata::value::{Duration, Value, from_json, to_json};
 use libtest_mimic::Trial;
 use serde_json::{Value as Json, json};
 
+use crate::random::Random;
+
 mod operators;
 mod places;
 mod scenarios;
@@ -340,26 +342,5 @@ impl Behaviour {
         } else {
             (self.took != other.took).then(|| format!("took {} is now {}", Duration(self.took), Duration(other.took)))
         }
-    }
-}
-
-/// SplitMix64.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, n: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        ((z ^ (z >> 31)) % n.max(1) as u64) as usize
-    }
-
-    fn chance(&mut self, percent: usize) -> bool {
-        self.below(100) < percent
-    }
-
-    fn pick<'a, T>(&mut self, of: &'a [T]) -> Option<&'a T> {
-        of.get(self.below(of.len()))
     }
 }

@@ -8,6 +8,8 @@ use fermata::review::{ROWS, Review, Severity, Side, compare, compare_with, show}
 use fermata::syntax::{Kind, Node, keys, read_tree};
 use libtest_mimic::Trial;
 
+use crate::random::Random;
+
 pub fn trials() -> Vec<Trial> {
     let mut trials: Vec<Trial> = fixtures()
         .into_iter()
@@ -216,19 +218,6 @@ fn cosmetic_edits() -> Result<(), String> {
     }
     expect(edits >= 500, format!("only {edits} edits were tried"))?;
     if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n")) }
-}
-
-/// SplitMix64: the same edits on every machine.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, n: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        ((z ^ (z >> 31)) % n.max(1) as u64) as usize
-    }
 }
 
 /// Keys of mappings in another order, but for branches.
