@@ -72,15 +72,27 @@ fn fits(schema: Option<&Schema>, payload: &Value, what: &str) -> Result<(), Prob
     }
 }
 
+/// What signals and updates have in common.
+struct Sent {
+    /// The message's own id.
+    message: String,
+    payload: Value,
+    run: Known,
+}
+
+async fn sent(service: &Service, id: &str, request: Request) -> Result<Sent, Problem> {
+    let message = message_id(request.headers())?;
+    let payload = read_optional(request, service.max_body()).await?;
+    Ok(Sent { message, payload, run: known(service, id).await? })
+}
+
 /// `POST /v1/runs/{id}/signals/{name}`: the body is the payload.
 pub(super) async fn signal(
     State(service): State<Service>,
     Path((id, name)): Path<(String, String)>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let message = message_id(request.headers())?;
-    let payload = read_optional(request, service.max_body()).await?;
-    let run = known(&service, &id).await?;
+    let Sent { message, payload, run } = sent(&service, &id, request).await?;
     let declared = run.plan.signal(&name).ok_or_else(|| unknown("signal", &name, &run.plan.signal_names()))?;
     fits(declared.payload(), &payload, "signal")?;
     if !run.open {
@@ -100,9 +112,7 @@ pub(super) async fn update(
     Path((id, name)): Path<(String, String)>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let message = message_id(request.headers())?;
-    let payload = read_optional(request, service.max_body()).await?;
-    let run = known(&service, &id).await?;
+    let Sent { message, payload, run } = sent(&service, &id, request).await?;
     let declared = run.plan.update(&name).ok_or_else(|| unknown("update", &name, &run.plan.update_names()))?;
     fits(declared.payload(), &payload, "update")?;
     // A closed run is asked too: the server still knows the outcomes of its updates by their ids.

@@ -6,8 +6,9 @@ use temporalio_client::errors::WorkflowUpdateError;
 use temporalio_client::{UntypedUpdate, UntypedWorkflow, WorkflowExecuteUpdateOptions};
 use temporalio_common::protos::temporal::api::common::v1::{Header, Payloads};
 use temporalio_common::protos::temporal::api::query::v1::WorkflowQuery;
+use temporalio_common::protos::temporal::api::update::v1::UpdateRef;
 use temporalio_common::protos::temporal::api::workflowservice::v1::{
-    QueryWorkflowRequest, SignalWorkflowExecutionRequest,
+    PollWorkflowExecutionUpdateRequest, QueryWorkflowRequest, SignalWorkflowExecutionRequest,
 };
 use tonic::{Code, Request};
 
@@ -20,7 +21,7 @@ use crate::value::{Value, to_json};
 /// Between two tries while the server moves or closes the run (R41).
 const CLOSING: StdDuration = StdDuration::from_millis(20);
 
-/// How often a signal is sent again when the connection breaks under it.
+/// How often a message is sent again when the connection breaks under it. A server takes one id once.
 const BREAKS: u32 = 2;
 
 /// What a query came to.
@@ -58,7 +59,6 @@ impl Temporal {
             match service.signal_workflow_execution(Request::new(request.clone())).await {
                 Ok(_) => return Ok(()),
                 Err(status) if closing(&status) => tokio::time::sleep(CLOSING).await,
-                // Heard or not: the server takes one request id once.
                 Err(status) if broken(&status) && breaks < BREAKS => breaks += 1,
                 Err(status) => return Err(self.error(&status)),
             }
@@ -75,11 +75,17 @@ impl Temporal {
     ) -> Result<UpdateOutcome, TemporalError> {
         let handle = self.client.get_workflow_handle::<UntypedWorkflow>(run);
         let answer = async {
+            let mut breaks = 0;
             loop {
                 let options = WorkflowExecuteUpdateOptions::builder().maybe_update_id(update.id.clone()).build();
                 let input = wire::raw_value(&update.to_value());
                 match handle.execute_update(UntypedUpdate::new(UPDATE), input, options).await {
                     Err(WorkflowUpdateError::Rpc(status)) if closing(&status) => tokio::time::sleep(CLOSING).await,
+                    Err(WorkflowUpdateError::Rpc(status))
+                        if broken(&status) && update.id.is_some() && breaks < BREAKS =>
+                    {
+                        breaks += 1;
+                    }
                     other => return other,
                 }
             }
@@ -99,6 +105,22 @@ impl Temporal {
         }
     }
 
+    /// Whether the server has an update of this id, answered or not; what it has is there when a worker comes.
+    pub async fn knows_update(&self, run: &str, id: &str) -> Result<bool, TemporalError> {
+        let request = PollWorkflowExecutionUpdateRequest {
+            namespace: self.namespace().to_owned(),
+            update_ref: Some(UpdateRef { workflow_execution: Self::execution(run), update_id: id.to_owned() }),
+            identity: String::new(),
+            wait_policy: None,
+        };
+        let mut service = self.client.connection().workflow_service();
+        match service.poll_workflow_execution_update(Request::new(request)).await {
+            Ok(_) => Ok(true),
+            Err(status) if status.code() == Code::NotFound => Ok(false),
+            Err(status) => Err(self.error(&status)),
+        }
+    }
+
     /// Asks the run's worker, under an author's name. Errors: [`TemporalError::NoWorker`] after `within`.
     pub async fn query(&self, run: &str, name: &str, within: StdDuration) -> Result<Asked, TemporalError> {
         let request = QueryWorkflowRequest {
@@ -107,11 +129,19 @@ impl Temporal {
             query: Some(WorkflowQuery { query_type: name.to_owned(), query_args: None, header: None }),
             query_reject_condition: 0,
         };
-        let mut request = Request::new(request);
-        request.set_timeout(within);
-        let mut service = self.client.connection().workflow_service();
-        let answer = tokio::time::timeout(within, service.query_workflow(request)).await;
-        let answer = match answer {
+        let ask = async {
+            let mut breaks = 0;
+            loop {
+                let mut request = Request::new(request.clone());
+                request.set_timeout(within);
+                let mut service = self.client.connection().workflow_service();
+                match service.query_workflow(request).await {
+                    Err(status) if broken(&status) && breaks < BREAKS => breaks += 1,
+                    answer => return answer,
+                }
+            }
+        };
+        let answer = match tokio::time::timeout(within, ask).await {
             Err(_) => return Err(TemporalError::NoWorker),
             Ok(Err(status)) => match status.code() {
                 Code::DeadlineExceeded | Code::Cancelled | Code::FailedPrecondition => {

@@ -10,7 +10,7 @@ use fermata::machine::{Command, End, Prepared, Run, State, Trace, UpdateOutcome,
 use fermata::plan::{ENGINE, Home, Plan, from_yaml};
 use fermata::simulate::{Happening, Reaction, Replied, Report, Scenario, Status, simulate};
 use fermata::temporal::{
-    Applied, Asked, Ending, Pace, PacedAttempt, StartInput, Temporal, TemporalError, UpdateInput, set_pace,
+    Applied, Asked, Ending, Pace, PacedAttempt, RunStatus, StartInput, Temporal, TemporalError, UpdateInput, set_pace,
 };
 use fermata::value::{Time, Value, to_json};
 use libtest_mimic::Trial;
@@ -313,12 +313,14 @@ impl<'a> Stage<'a> {
                         Happening::WorkerUp => self.up().await?,
                         other => {
                             let reply = self.send(other.clone(), at, over);
-                            if self.own && self.worker.is_none() && matches!(other, Happening::Update { .. }) {
+                            match other {
                                 // It is answered when the worker is back; the next must come behind it.
-                                sent.push(tokio::spawn(reply));
-                                tokio::time::sleep(Duration::from_millis(100)).await;
-                            } else if let Some((at, reply)) = reply.await? {
-                                replies.insert(at, reply);
+                                Happening::Update { id, .. } if self.own && self.worker.is_none() => {
+                                    let id = id.clone().unwrap_or_else(|| format!("message-{at}"));
+                                    sent.push(tokio::spawn(reply));
+                                    self.has_update(&id).await?;
+                                }
+                                _ => replies.extend(reply.await?),
                             }
                         }
                     }
@@ -344,6 +346,22 @@ impl<'a> Stage<'a> {
             self.down().await?;
             Ok(replies)
         })
+    }
+
+    /// Until the server has the update, or is done with the run.
+    async fn has_update(&self, id: &str) -> Result<(), String> {
+        let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
+        while !self.client.knows_update(&self.id, id).await.map_err(|e| e.to_string())? {
+            let description = self.client.describe(&self.id).await.map_err(|e| e.to_string())?;
+            if description.status != RunStatus::Running {
+                return Ok(());
+            }
+            if tokio::time::Instant::now() > deadline {
+                return Err(format!("the server does not have the update {id} after 20 s"));
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        Ok(())
     }
 
     /// Until the run waits where it waits on the virtual clock.
