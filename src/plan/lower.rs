@@ -127,6 +127,7 @@ impl Lowering {
                 segment,
                 verb,
                 line: self.source.position(step.span.start).line,
+                start: step.span.start,
                 when: step.fields.condition("when").map(|c| c.expression.clone()),
                 save: step.fields.text("save").map(str::to_owned),
                 timeout,

@@ -101,6 +101,8 @@ pub struct Step {
     pub(crate) segment: String,
     pub(crate) verb: &'static str,
     pub(crate) line: usize,
+    /// Where it begins in the text that was read, in bytes.
+    pub(crate) start: usize,
     pub(crate) when: Option<Expression>,
     pub(crate) save: Option<String>,
     /// Of the whole step; the timeout of one attempt stands in [`Http`].

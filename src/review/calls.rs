@@ -3,7 +3,7 @@
 
 use super::contract::quoted;
 use super::finding::{Change, Finder, Seen};
-use super::matching::Pair;
+use super::matching::{Pair, acts};
 use super::schema::differences;
 use super::spelling::{Spelling, id_of};
 use super::steps::differ;
@@ -16,31 +16,32 @@ pub(super) fn proven<'a>(plan: &'a Plan, step: &Step) -> Option<&'a PlanStep> {
     plan.steps.iter().find(|s| !id.is_empty() && s.id.as_deref() == Some(id))
 }
 
-/// Whether a step of the same id does something else altogether; then nothing more is said of it.
-pub(super) fn unrelated(finder: &mut Finder<'_>, pair: &Pair<'_>) -> bool {
+/// Whether a step of the same id does something else altogether.
+pub(super) fn unrelated(spelling: &Spelling, pair: &Pair<'_>) -> bool {
     let (old, new) = (pair.old.step, pair.new.step);
     let (Field::Map(before), Field::Map(after)) = (&old.action, &new.action) else {
         let kinds = |step: &Step| matches!(step.action, Field::Map(_));
-        return old.verb.name == "wait" && kinds(old) != kinds(new) && reused(finder, pair);
+        return old.verb.name == "wait" && kinds(old) != kinds(new);
     };
     let another = |key: &str| {
-        before.field(key).map(|f| Spelling::default().field(f)) != after.field(key).map(|f| finder.spelling.field(f))
+        before.field(key).map(|f| Spelling::default().field(f)) != after.field(key).map(|f| spelling.field(f))
     };
-    let other = match new.verb.name {
+    match new.verb.name {
         "http" => another("service") && another("path"),
         "activity" => another("name") && another("args"),
         "wait" => another("signal"),
         "send" => another("signal") && another("to"),
         _ => false,
-    };
-    other && reused(finder, pair)
+    }
 }
 
-fn reused(finder: &mut Finder<'_>, pair: &Pair<'_>) -> bool {
+/// Says that the name is that of something else; then nothing more is said of it.
+pub(super) fn reused(finder: &mut Finder<'_>, pair: &Pair<'_>) {
     let (before, after) = (Spelling::default().body(pair.old.step), finder.spelling.body(pair.new.step));
     let message = format!("{} is the name of something else now", pair.label());
-    finder.find(pair.change("step-id-reused", "", &before, &after, message));
-    true
+    let mut change = pair.change("step-id-reused", "", &before, &after, message);
+    change.certainty.certain = acts(pair.old.step) || acts(pair.new.step);
+    finder.find(change);
 }
 
 pub(super) fn find(finder: &mut Finder<'_>, pair: &Pair<'_>) {

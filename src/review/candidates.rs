@@ -48,10 +48,7 @@ const SECOND: i64 = 1_000;
 const END: Duration = Duration(10 * 366 * 86_400_000);
 
 /// In the order in which they are tried, the simple ones first.
-pub(super) fn candidates(old: &Side, new: &Side, scenarios: &[Scenario]) -> Vec<Candidate> {
-    let mut hints = Hints::default();
-    hints.learn(&old.document.header);
-    hints.learn(&new.document.header);
+pub(super) fn candidates(old: &Side, new: &Side, scenarios: &[Scenario], hints: &Hints) -> Vec<Candidate> {
     let mut found: Vec<Candidate> = scenarios
         .iter()
         .map(|scenario| Candidate::new(scenario.clone(), vec![format!("scenario `{}`", scenario.name)]))
@@ -59,10 +56,10 @@ pub(super) fn candidates(old: &Side, new: &Side, scenarios: &[Scenario]) -> Vec<
     let mut inputs = Vec::new();
     for side in [new, old] {
         match side.plan.input() {
-            Some(schema) => inputs.extend(values(schema.json(), &hints)),
+            Some(schema) => inputs.extend(values(schema.json(), hints)),
             None => {
                 inputs.push(json!({}));
-                inputs.extend(values(&guessed(&reads(&side.document.header)), &hints));
+                inputs.extend(values(&guessed(&reads(&side.document.header)), hints));
             }
         }
     }
@@ -88,7 +85,7 @@ pub(super) fn candidates(old: &Side, new: &Side, scenarios: &[Scenario]) -> Vec<
     }
     for make in [answers, messages] {
         for (base, other) in &tried {
-            let made = make(old, new, base, &hints).into_iter();
+            let made = make(old, new, base, hints).into_iter();
             found.extend(made.map(|candidate| Candidate { new_input: other.clone(), ..candidate }));
         }
     }
@@ -133,6 +130,13 @@ fn entry(after: i64, together: Vec<Happening>) -> Entry {
 }
 
 impl Hints {
+    pub fn of(old: &Side, new: &Side) -> Hints {
+        let mut hints = Hints::default();
+        hints.learn(&old.document.header);
+        hints.learn(&new.document.header);
+        hints
+    }
+
     fn learn(&mut self, fields: &Fields) {
         for entry in &fields.0 {
             self.learn_field(&entry.field);
@@ -180,57 +184,81 @@ impl Hints {
     }
 }
 
-/// For each call one answer that fails for good, one that fails once, one that is late, each error that somebody names.
+/// Calls and what they might be answered, for every call of both versions.
 fn answers(old: &Side, new: &Side, input: &Value, hints: &Hints) -> Vec<Candidate> {
-    let mut found = Vec::new();
+    let base = Candidate::new(Scenario::plain(input.clone()), Vec::new());
     let mut seen = BTreeSet::new();
-    for step in old.plan.steps.iter().chain(&new.plan.steps) {
-        let Some(id) = step.id.clone().filter(|id| !seen.contains(id)) else { continue };
-        let reply = match &step.action {
-            Action::Http(http) => http.reply.as_ref(),
-            Action::Activity(activity) => activity.reply.as_ref(),
-            Action::Send { .. } => None,
-            _ => continue,
-        };
-        seen.insert(id.clone());
-        let status = |status: u16| Reaction::Reply { status, headers: BTreeMap::new(), body: Value::Null };
-        let error = |kind: &str| Reaction::Error {
-            kind: kind.to_owned(),
-            message: kind.to_owned(),
-            details: Value::Null,
-            retryable: true,
-        };
-        let fails = |code: u16| match &step.action {
-            Action::Http(_) => status(code),
-            Action::Activity(_) => error("activity.Failed"),
-            _ => error("send.not-found"),
-        };
-        let mut add = |words: String, answers: Vec<Answer>| {
-            let scenario = Scenario { answers: [(id.clone(), answers)].into(), ..Scenario::plain(input.clone()) };
-            found.push(Candidate::new(scenario, vec![format!("`{id}` {words}")]));
-        };
-        let at_once = |reaction: Reaction| Answer { after: Duration::ZERO, reaction };
-        add("answers 409".into(), vec![at_once(fails(409))]);
-        add("answers 503 once".into(), vec![at_once(fails(503)), Answer::default()]);
-        add("answers 503 twice".into(), vec![at_once(fails(503)), at_once(fails(503)), Answer::default()]);
-        add("answers 503".into(), vec![at_once(fails(503))]);
-        for code in [201, 204, 404] {
-            add(format!("answers {code}"), vec![at_once(status(code))]);
+    let ids = old.plan.steps.iter().chain(&new.plan.steps).filter_map(|step| step.id.as_deref());
+    ids.filter(|id| seen.insert(*id)).flat_map(|id| at_call(old, new, id, &base, hints)).collect()
+}
+
+/// Variations of a candidate in what one call is answered: one answer that fails for good, one that fails once, one that
+/// is late, each error that somebody names. None for a step that is no call.
+pub(super) fn at_call(old: &Side, new: &Side, id: &str, base: &Candidate, hints: &Hints) -> Vec<Candidate> {
+    let steps = |side: &'_ Side| side.plan.steps.iter().find(|step| step.id.as_deref() == Some(id)).cloned();
+    let (before, after) = (steps(old), steps(new));
+    let actions: Vec<&Action> = before.iter().chain(&after).map(|step| &step.action).collect();
+    let is_call = |action: &&&Action| matches!(action, Action::Http(_) | Action::Activity(_) | Action::Send { .. });
+    let Some(action) = actions.iter().find(is_call) else { return Vec::new() };
+    let mut found = Vec::new();
+    let status = |status: u16| Reaction::Reply { status, headers: BTreeMap::new(), body: Value::Null };
+    let error = |kind: &str| Reaction::Error {
+        kind: kind.to_owned(),
+        message: kind.to_owned(),
+        details: Value::Null,
+        retryable: true,
+    };
+    let fails = |code: u16| match action {
+        Action::Http(_) => status(code),
+        Action::Activity(_) => error("activity.Failed"),
+        _ => error("send.not-found"),
+    };
+    let mut add = |words: String, answers: Vec<Answer>| {
+        let mut made = base.clone();
+        made.scenario.answers.insert(id.to_owned(), answers);
+        made.words.push(format!("`{id}` {words}"));
+        found.push(made);
+    };
+    let at_once = |reaction: Reaction| Answer { after: Duration::ZERO, reaction };
+    add("answers 409".into(), vec![at_once(fails(409))]);
+    add("answers 503 once".into(), vec![at_once(fails(503)), Answer::default()]);
+    add("answers 503 twice".into(), vec![at_once(fails(503)), at_once(fails(503)), Answer::default()]);
+    add("answers 503".into(), vec![at_once(fails(503))]);
+    for code in [201, 204, 404] {
+        add(format!("answers {code}"), vec![at_once(status(code))]);
+    }
+    for kind in hints.errors.iter().filter(|kind| !kind.contains('*')).take(6) {
+        match kind.strip_prefix("http.").and_then(|code| code.parse().ok()) {
+            Some(code) => add(format!("answers {code}"), vec![at_once(status(code))]),
+            None => add(format!("fails with {kind}"), vec![at_once(error(kind))]),
         }
-        for kind in hints.errors.iter().filter(|kind| !kind.contains('*')).take(6) {
-            match kind.strip_prefix("http.").and_then(|code| code.parse().ok()) {
-                Some(code) => add(format!("answers {code}"), vec![at_once(status(code))]),
-                None => add(format!("fails with {kind}"), vec![at_once(error(kind))]),
-            }
+    }
+    // Behind each timeout that either version has, and behind the first moments that something waits for.
+    let limits = actions.iter().filter_map(|action| match action {
+        Action::Http(http) => Some(http.timeout.millis()),
+        Action::Activity(activity) => Some(activity.timeout.millis()),
+        _ => None,
+    });
+    let limits: BTreeSet<i64> = limits.collect();
+    for moment in limits.iter().chain(hints.moments.iter().filter(|m| !limits.contains(m)).take(6)) {
+        let after = Duration(moment + SECOND);
+        add(format!("answers after {after}"), vec![Answer { after, reaction: Reaction::default() }]);
+        let late = Answer { after, reaction: Reaction::default() };
+        add(format!("answers after {after}, then at once"), vec![late, Answer::default()]);
+    }
+    let schemas = actions.iter().filter_map(|action| match action {
+        Action::Http(http) => http.reply.as_ref(),
+        Action::Activity(activity) => activity.reply.as_ref(),
+        _ => None,
+    });
+    let mut bodies = Vec::new();
+    for body in schemas.flat_map(|schema| values(schema.json(), hints).into_iter().take(12)) {
+        if !bodies.contains(&body) {
+            bodies.push(body);
         }
-        for moment in hints.moments.iter().take(6) {
-            let after = Duration(moment + SECOND);
-            add(format!("answers after {after}"), vec![Answer { after, reaction: Reaction::default() }]);
-        }
-        let bodies = reply.map(|schema| values(schema.json(), hints)).unwrap_or_default();
-        for body in bodies.iter().take(12).filter_map(value) {
-            add(format!("answers {}", crate::value::to_json(&body)), vec![at_once(Reaction::Value(body))]);
-        }
+    }
+    for body in bodies.iter().filter_map(value) {
+        add(format!("answers {}", crate::value::to_json(&body)), vec![at_once(Reaction::Value(body))]);
     }
     found
 }

@@ -1,7 +1,8 @@
 //! Control flow: conditions, ways and branches, loops.
 
 use super::finding::{Change, Finder, Seen};
-use super::matching::{Pair, Slot, paired_slots, slots};
+use super::matching::{Pair, Slot, acts, paired_slots, slots};
+use super::model::Certainty;
 use super::spelling::Spelling;
 use super::steps::differ;
 use crate::expression::Expression;
@@ -82,6 +83,12 @@ fn lists(finder: &mut Finder<'_>, pair: &Pair<'_>) {
                 );
                 say(finder, pair, "condition-changed", Some(before), Some(after), message);
                 constant_way(finder, pair, (before, after), other.is_some_and(|at| at + 1 < new.len()));
+            }
+            (Some(before), Some(after)) if before.kind == "branch" && before.guard != after.guard => {
+                let message =
+                    format!("the branch `{}` of {} is now called `{}`", before.guard, pair.label(), after.guard);
+                say(finder, pair, "step-renamed", Some(before), Some(after), message.clone());
+                say(finder, pair, "value-changed", Some(before), Some(after), format!("{message}, also in its result"));
             }
             (Some(before), None) => gone(finder, pair, before),
             (None, Some(after)) => come(finder, pair, after),
@@ -181,7 +188,10 @@ fn say(
         Some(first) => Seen { span: Some(first.span), ..seen },
         None => seen,
     };
+    // A list that calls nobody breaks no promise to those who are called; an error that is not caught is felt anyway.
+    let acts = old.into_iter().chain(new).flat_map(|slot| slot.steps).any(acts);
     finder.find(Change {
+        certainty: Certainty { certain: acts || kind == "catch", read: None },
         subject: format!("{} {kind}", change.subject),
         old: span(old, change.old.clone()),
         new: span(new, change.new.clone()),

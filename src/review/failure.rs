@@ -72,7 +72,10 @@ fn retry(finder: &mut Finder<'_>, pair: &Pair<'_>) {
         return; // only the total differs, which follows from a timeout that is said elsewhere
     };
     let (one, other) = (shown(&before), shown(&after));
-    differ(finder, pair, id, "retry", &one, &other, format!("{label} {words}: {other}; it was {one}"));
+    let mut change = pair.change(id, "retry", &one, &other, format!("{label} {words}: {other}; it was {one}"));
+    // Where errors are passed over, a failure ends nothing.
+    change.certainty.certain = matches!(pair.new.step.fields.text("on-error"), None | Some("fail"));
+    finder.find(change);
 }
 
 fn shown(retry: &Retry) -> String {
@@ -141,7 +144,8 @@ fn caught(finder: &mut Finder<'_>, pair: &Pair<'_>, old: &Fields, new: &Fields) 
     let mut say = |id: &'static str, key: &str, before: String, after: String, message: String| {
         let subject = format!("{} catch.{key}", pair.new.subject());
         let (old, new) = (Seen { span: span(old, key), value: before }, Seen { span: span(new, key), value: after });
-        finder.find(Change { id, subject, message, old, new, ..Change::default() });
+        let step = Some(pair.new.segment.clone());
+        finder.find(Change { id, subject, message, old, new, step, ..Change::default() });
     };
     let (before, after) = (errors(old), errors(new));
     let narrower = match (&before, &after) {

@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 use super::Side;
 use super::approval::Stand;
 use super::catalogue::row;
+use super::live::Counts;
 use super::model::{Certainty, InFlight, Severities, Severity};
 use super::spelling::{Spelling, reads};
 use super::witness::Witness;
@@ -35,6 +36,10 @@ pub struct Finding {
     pub subject: String,
     /// The word by which a run's behaviour shows it: the name of a step, of a property, of a message.
     pub about: Option<String>,
+    /// The step it is about, as paths of runs name it: of the new version, or of the old where it is gone.
+    pub step: Option<String>,
+    /// How many of the runs that are alive it is about, where they were asked.
+    pub live: Option<Counts>,
     /// What people have decided about it.
     pub stand: Stand,
 }
@@ -101,6 +106,7 @@ pub(super) struct Change {
     pub new: Seen,
     pub certainty: Certainty,
     pub about: Option<String>,
+    pub step: Option<String>,
 }
 
 /// Gathers what is found.
@@ -142,6 +148,8 @@ impl<'a> Finder<'a> {
             security: row.security,
             subject: change.subject,
             about: change.about,
+            step: change.step,
+            live: None,
             stand: Stand::Open,
         });
     }

@@ -2,11 +2,18 @@
 //! the place alone; what the change means to callers and to those who are called is in the findings.)
 //!
 //! A place is a chain of steps, from the list of the process down to the step at which the run is suspended. The run can
-//! go on if the new version has the same chain, with the same blocks around and the same thing awaited. What would be
-//! skipped or run twice there is a choice for whoever moves it.
+//! go on if the partners of these steps make the same chain in the new version, with the same blocks around and the same
+//! thing awaited. What would be skipped or run twice there is a choice for whoever moves it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::calls::unrelated;
+use super::finding::Finding;
+use super::matching::matched;
+use super::model::InFlight;
+use super::spelling::Spelling;
+use super::{Review, Side};
+use crate::expression::Expression;
 use crate::plan::{Action, ListId, Plan, Step};
 use crate::value::Value;
 
@@ -32,202 +39,402 @@ impl Verdict {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Live {
     pub verdict: Verdict,
-    pub reasons: Vec<(Verdict, String)>,
+    pub reasons: Vec<Reason>,
 }
 
-/// Whether a run of `old` that is suspended at these activation paths could go on under `new`. `input` is the run's own.
-pub fn live(old: &Plan, new: &Plan, paths: &[String], input: &Value) -> Live {
-    let mut reasons = BTreeSet::new();
-    if let Some(schema) = new.input() {
-        for violation in schema.violations(input) {
-            let place = if violation.pointer.is_empty() { "the input" } else { violation.pointer.as_str() };
-            reasons.insert((Verdict::Choice, format!("its input does not fit: {place}: {}", violation.detail)));
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Reason {
+    pub verdict: Verdict,
+    pub words: String,
+    pub about: About,
+}
+
+/// What of the definition a reason is about.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum About {
+    Input,
+    Variable(String),
+    /// By its part of a path in the new version, or in the old where it is gone.
+    Step(String),
+}
+
+/// Runs by verdict.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    pub safe: usize,
+    pub choice: usize,
+    pub blocked: usize,
+}
+
+impl Counts {
+    pub fn count(&mut self, verdict: Verdict) {
+        match verdict {
+            Verdict::Safe => self.safe += 1,
+            Verdict::Choice => self.choice += 1,
+            Verdict::Blocked => self.blocked += 1,
         }
     }
-    for name in new.vars.iter().map(|(name, _)| name).filter(|name| !old.vars.iter().any(|(known, _)| known == *name)) {
-        reasons.insert((Verdict::Choice, format!("the variable `{name}` has no value yet")));
+}
+
+impl Review {
+    /// Counts runs that were judged: in all, and for each finding those that it is about.
+    pub fn count(&mut self, runs: &[&Live]) {
+        let mut all = Counts::default();
+        runs.iter().for_each(|run| all.count(run.verdict));
+        self.live = Some(all);
+        for finding in self.findings.iter_mut().filter(|finding| finding.in_flight.is_some()) {
+            let mut counts = Counts::default();
+            for run in runs {
+                let own = run.reasons.iter().filter(|reason| reason.concerns(finding)).map(|reason| reason.verdict);
+                counts.count(own.max().unwrap_or(Verdict::Safe));
+            }
+            finding.live = Some(counts);
+        }
     }
-    for path in paths {
-        place(old, new, path, &mut reasons);
+}
+
+impl Reason {
+    fn concerns(&self, finding: &Finding) -> bool {
+        let unsafe_there = finding.in_flight.is_some_and(|letter| letter != InFlight::Safe);
+        match &self.about {
+            // Which property it is stands in the words alone.
+            About::Input => {
+                let property = finding.about.as_deref().unwrap_or_default();
+                unsafe_there && finding.subject.starts_with("input") && self.words.contains(property)
+            }
+            About::Variable(name) => finding.subject == format!("vars.{name}"),
+            // Where a step was added, it is the one that would be skipped.
+            About::Step(step) => {
+                (unsafe_there || finding.old.is_none()) && finding.step.as_ref().is_some_and(|own| own == step)
+            }
+        }
     }
-    let mut reasons: Vec<(Verdict, String)> = reasons.into_iter().collect();
-    reasons.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
-    let verdict = reasons.first().map_or(Verdict::Safe, |(verdict, _)| *verdict);
-    Live { verdict, reasons }
+}
+
+/// Judges runs of the old version for a move to the new.
+pub struct Mover<'a> {
+    old: &'a Plan,
+    new: &'a Plan,
+    spelling: Spelling,
+    /// For each step of the old version the one that it is in the new, by where they begin in their texts.
+    partners: BTreeMap<usize, Partner>,
+    /// The way to each step of the new version, by where it begins.
+    chains: BTreeMap<usize, Vec<Link<'a>>>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Partner {
+    start: usize,
+    /// The same name, and something else altogether.
+    unrelated: bool,
 }
 
 /// One level of a chain: the list a step stands in, and what that list is to the step around.
+#[derive(Clone)]
 struct Link<'a> {
     list: ListId,
-    role: String,
+    role: Role<'a>,
     at: usize,
     step: &'a Step,
+}
+
+/// What a list is to the step around it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role<'a> {
+    /// By the key it stands at.
+    Key(&'static str),
+    Branch(&'a str),
+    /// Of a `switch`; counts from 0.
+    Way(usize),
+    Catch(usize),
+}
+
+impl std::fmt::Display for Role<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Role::Key(key) => f.write_str(key),
+            Role::Branch(name) => write!(f, "branch {name}"),
+            Role::Way(at) => write!(f, "way {}", at + 1),
+            Role::Catch(at) => write!(f, "catch {}", at + 1),
+        }
+    }
 }
 
 /// The chain of steps that a path names.
 fn chain<'a>(plan: &'a Plan, path: &str) -> Option<Vec<Link<'a>>> {
     let parts: Vec<&str> = path.split('.').filter(|part| !part.bytes().all(|b| b.is_ascii_digit())).collect();
     let mut links: Vec<Link<'a>> = Vec::new();
-    let mut within = vec![(String::new(), plan.root)];
+    let mut within = vec![(Role::Key("steps"), plan.root)];
     for part in parts {
         // The name of a branch is a part of the path, and no step.
-        if let Some(named) = within.iter().position(|(role, _)| role == &format!("branch {part}")) {
-            within = within.into_iter().skip(named).take(1).collect();
+        if within.iter().any(|(role, _)| *role == Role::Branch(part)) {
+            within.retain(|(role, _)| *role == Role::Branch(part));
             continue;
         }
         let (role, list, at, step) = within.iter().find_map(|(role, list)| {
             let steps = plan.list(*list);
             let at = steps.iter().position(|id| plan.step(*id).is_some_and(|step| step.segment == part))?;
-            Some((role.clone(), *list, at, plan.step(*steps.get(at)?)?))
+            Some((*role, *list, at, plan.step(*steps.get(at)?)?))
         })?;
-        within = inside(step);
+        within = lists(step);
         links.push(Link { list, role, at, step });
     }
     (!links.is_empty()).then_some(links)
 }
 
-/// The lists inside a step, with what each is to it.
-fn inside(step: &Step) -> Vec<(String, ListId)> {
-    let mut lists = Vec::new();
-    let mut add = |role: &str, list: ListId| lists.push((role.to_owned(), list));
-    match &step.action {
-        Action::If { then, otherwise, .. } => {
-            add("then", *then);
-            if let Some(list) = otherwise {
-                add("else", *list);
-            }
+/// The chains of all steps in these lists, and below.
+fn chains<'a>(
+    plan: &'a Plan,
+    within: Vec<(Role<'a>, ListId)>,
+    above: &[Link<'a>],
+    into: &mut BTreeMap<usize, Vec<Link<'a>>>,
+) {
+    for (role, list) in within {
+        for (at, step) in plan.list(list).iter().enumerate().filter_map(|(at, id)| Some((at, plan.step(*id)?))) {
+            let chain: Vec<Link<'a>> = above.iter().cloned().chain([Link { list, role, at, step }]).collect();
+            chains(plan, lists(step), &chain, into);
+            into.insert(step.start, chain);
         }
-        Action::Switch(ways) => ways.iter().enumerate().for_each(|(at, (_, list))| add(&format!("way {at}"), *list)),
-        Action::While { body, .. } => add("do", *body),
-        Action::For(each) => add("do", each.body),
-        Action::Parallel { branches, .. } | Action::Race(branches) => {
-            branches.iter().for_each(|(name, list)| add(&format!("branch {name}"), *list));
-        }
-        Action::Try { body, catches, finally } => {
-            add("try", *body);
-            catches.iter().enumerate().for_each(|(at, catch)| add(&format!("catch {at}"), catch.body));
-            if let Some(list) = finally {
-                add("finally", *list);
-            }
-        }
-        Action::Do(list) => add("do", *list),
-        _ => {}
     }
-    if let Some(list) = step.on_timeout {
-        add("on-timeout", list);
-    }
-    lists
 }
 
-type Reasons = BTreeSet<(Verdict, String)>;
+/// The lists inside a step, with what each is to it.
+pub(super) fn lists(step: &Step) -> Vec<(Role<'_>, ListId)> {
+    let mut found = Vec::new();
+    match &step.action {
+        Action::If { then, otherwise, .. } => {
+            found.push((Role::Key("then"), *then));
+            found.extend(otherwise.map(|list| (Role::Key("else"), list)));
+        }
+        Action::Switch(ways) => found.extend(ways.iter().enumerate().map(|(at, (_, list))| (Role::Way(at), *list))),
+        Action::While { body, .. } => found.push((Role::Key("do"), *body)),
+        Action::For(each) => found.push((Role::Key("do"), each.body)),
+        Action::Parallel { branches, .. } | Action::Race(branches) => {
+            found.extend(branches.iter().map(|(name, list)| (Role::Branch(name), *list)));
+        }
+        Action::Try { body, catches, finally } => {
+            found.push((Role::Key("try"), *body));
+            found.extend(catches.iter().enumerate().map(|(at, catch)| (Role::Catch(at), catch.body)));
+            found.extend(finally.map(|list| (Role::Key("finally"), list)));
+        }
+        Action::Do(list) => found.push((Role::Key("do"), *list)),
+        _ => {}
+    }
+    found.extend(step.on_timeout.map(|list| (Role::Key("on-timeout"), list)));
+    found
+}
 
-fn place(old: &Plan, new: &Plan, path: &str, reasons: &mut Reasons) {
-    let Some(before) = chain(old, path) else {
-        reasons.insert((Verdict::Blocked, format!("nothing in the definition stands at `{path}`")));
-        return;
-    };
-    let active = before.last().map_or("", |link| link.step.segment.as_str());
-    let Some(after) = chain(new, path) else {
-        let elsewhere = new.has_segment(active);
-        let what = if elsewhere { "stands elsewhere" } else { "is gone" };
-        reasons.insert((Verdict::Blocked, format!("it stands at `{active}`, which {what} in the new version")));
-        return;
-    };
-    let last = before.len().saturating_sub(1);
-    for (at, (before, after)) in before.iter().zip(&after).enumerate() {
-        let name = before.step.segment.as_str();
-        let mut say = |verdict: Verdict, words: String| {
-            reasons.insert((verdict, words));
+type Reasons = BTreeSet<Reason>;
+
+/// Where a reason goes, with the step it is about.
+fn say(reasons: &mut Reasons, verdict: Verdict, step: &Step, words: String) {
+    reasons.insert(Reason { verdict, words, about: About::Step(step.segment.clone()) });
+}
+
+impl<'a> Mover<'a> {
+    pub fn new(old: &'a Side, new: &'a Side) -> Mover<'a> {
+        let matched = matched(old, new);
+        let partners = matched.pairs.iter().map(|pair| {
+            let same = pair.old.step.verb.name == pair.new.step.verb.name;
+            let unrelated = same && unrelated(&matched.spelling, pair);
+            (pair.old.step.span.start, Partner { start: pair.new.step.span.start, unrelated })
+        });
+        let partners = partners.collect();
+        let mut all = BTreeMap::new();
+        chains(&new.plan, vec![(Role::Key("steps"), new.plan.root)], &[], &mut all);
+        Mover { old: &old.plan, new: &new.plan, spelling: matched.spelling, partners, chains: all }
+    }
+
+    /// Whether a run that is suspended at these activation paths could go on. `input` is the run's own.
+    pub fn judge(&self, paths: &[String], input: &Value) -> Live {
+        let mut reasons = Reasons::new();
+        let mut add = |about: About, words: String| reasons.insert(Reason { verdict: Verdict::Choice, words, about });
+        if let Some(schema) = self.new.input() {
+            for violation in schema.violations(input) {
+                let place = if violation.pointer.is_empty() { "the input" } else { violation.pointer.as_str() };
+                add(About::Input, format!("its input does not fit: {place}: {}", violation.detail));
+            }
+        }
+        let known = |name: &String| self.old.vars.iter().any(|(known, _)| known == name);
+        for name in self.new.vars.iter().map(|(name, _)| name).filter(|name| !known(name)) {
+            let before = self.spelling.name(name);
+            let words = match before == *name {
+                true => format!("the variable `{name}` has no value yet"),
+                false => format!("the variable `{before}` is called `{name}` now"),
+            };
+            add(About::Variable(name.clone()), words);
+        }
+        for path in paths {
+            self.place(path, &mut reasons);
+        }
+        let mut reasons: Vec<Reason> = reasons.into_iter().collect();
+        reasons.sort_by(|a, b| b.verdict.cmp(&a.verdict).then_with(|| a.words.cmp(&b.words)));
+        let verdict = reasons.first().map_or(Verdict::Safe, |reason| reason.verdict);
+        Live { verdict, reasons }
+    }
+
+    fn partner(&self, step: &Step) -> Option<usize> {
+        self.partners.get(&step.start).map(|partner| partner.start)
+    }
+
+    fn place(&self, path: &str, reasons: &mut Reasons) {
+        let before = chain(self.old, path);
+        let Some((before, active)) = before.as_ref().and_then(|links| Some((links, links.last()?.step))) else {
+            let words = format!("nothing in the definition stands at `{path}`");
+            let about = About::Step(path.rsplit('.').next().unwrap_or(path).to_owned());
+            reasons.insert(Reason { verdict: Verdict::Blocked, words, about });
+            return;
         };
-        if before.role != after.role {
-            say(
-                Verdict::Blocked,
-                format!("`{name}` stands in another list now: `{}`, it was `{}`", after.role, before.role),
-            );
-        } else if before.step.verb != after.step.verb {
+        let name = &active.segment;
+        let Some((partner, after)) =
+            self.partners.get(&active.start).and_then(|partner| Some((partner, self.chains.get(&partner.start)?)))
+        else {
+            let words = format!("it stands at `{name}`, which is gone in the new version");
+            return say(reasons, Verdict::Blocked, active, words);
+        };
+        let heir = after.last().map_or(active, |link| link.step);
+        let same = before.len() == after.len()
+            && before.iter().zip(after).all(|(one, other)| self.partner(one.step) == Some(other.step.start));
+        if !same {
+            let words = format!("it stands at `{name}`, which stands elsewhere in the new version");
+            return say(reasons, Verdict::Blocked, heir, words);
+        }
+        if partner.unrelated {
+            let words = format!("it stands at `{name}`, which is the name of something else in the new version");
+            return say(reasons, Verdict::Blocked, heir, words);
+        }
+        for (before, after) in before.iter().zip(after) {
+            self.level(before, after, std::ptr::eq(before.step, active), reasons);
+        }
+    }
+
+    /// One step of the chain; `last`: it is the one at which the run is suspended.
+    fn level(&self, before: &Link<'_>, after: &Link<'_>, last: bool, reasons: &mut Reasons) {
+        let name = before.step.segment.as_str();
+        let mut say = |verdict: Verdict, words: String| say(reasons, verdict, after.step, words);
+        match (before.role, after.role) {
+            (was, is) if was == is => {}
+            (Role::Branch(was), Role::Branch(is)) => {
+                say(Verdict::Choice, format!("the branch `{was}` around `{name}` is called `{is}` now"));
+            }
+            (Role::Way(_), Role::Way(_)) | (Role::Catch(_), Role::Catch(_)) => {
+                let words = format!("`{name}` stands in {} now, it was {}", after.role, before.role);
+                say(Verdict::Choice, words);
+            }
+            (was, is) => {
+                say(Verdict::Blocked, format!("`{name}` stands in another list now: `{is}`, it was `{was}`"));
+                return;
+            }
+        }
+        if before.step.verb != after.step.verb {
             let (was, is) = (before.step.verb, after.step.verb);
             say(Verdict::Blocked, format!("`{name}` is a `{is}` now, it was a `{was}`"));
-        } else if at == last {
-            awaited(before.step, after.step, &mut say);
+            return;
+        }
+        if name != after.step.segment {
+            say(Verdict::Choice, format!("`{name}` is called `{}` now", after.step.segment));
+        }
+        if last {
+            self.awaited(before.step, after.step, &mut say);
         } else {
-            around(before.step, after.step, &mut say);
+            self.around(before.step, after.step, &mut say);
         }
         if before.step.timeout != after.step.timeout {
             say(Verdict::Choice, format!("the timeout of `{name}` was armed as it was"));
         }
-        beside(old, new, before, after, &mut say);
+        self.beside(before, after, reasons);
     }
-}
 
-/// What the run waits for at this very step.
-fn awaited(before: &Step, after: &Step, say: &mut dyn FnMut(Verdict, String)) {
-    let name = before.segment.as_str();
-    match (&before.action, &after.action) {
-        (Action::Wait(was), Action::Wait(is)) if !was.same(is) => {
-            say(Verdict::Choice, format!("the time of `{name}` was armed as it was: keep it, or arm it anew"));
-        }
-        (Action::Until(was), Action::Until(is)) if was != is => {
-            say(Verdict::Blocked, format!("`{name}` waits for another condition now"));
-        }
-        (Action::Receive { .. }, Action::Until(_)) | (Action::Until(_), Action::Receive { .. }) => {
-            say(Verdict::Blocked, format!("`{name}` waits for something else now"));
-        }
-        (Action::Wait(_), Action::Until(_) | Action::Receive { .. })
-        | (Action::Until(_) | Action::Receive { .. }, Action::Wait(_)) => {
-            say(Verdict::Blocked, format!("`{name}` waits for something else now"));
-        }
-        (Action::Receive { signal: was, condition: old }, Action::Receive { signal: is, condition: new })
-            if was != is || old != new =>
-        {
-            say(Verdict::Blocked, format!("`{name}` waits for other messages now"));
-        }
-        (Action::Http(_), Action::Http(_)) | (Action::Activity(_), Action::Activity(_)) | (Action::Send { .. }, _)
-            if !before.action.same_call(&after.action) =>
-        {
-            say(Verdict::Choice, format!("the call of `{name}` is out as it was"));
-        }
-        _ => {}
+    fn same(&self, was: &Expression, is: &Expression) -> bool {
+        Spelling::default().expression(was) == self.spelling.expression(is)
     }
-}
 
-/// A block around the place.
-fn around(before: &Step, after: &Step, say: &mut dyn FnMut(Verdict, String)) {
-    let name = before.segment.as_str();
-    match (&before.action, &after.action) {
-        (Action::Parallel { branches: was, .. }, Action::Parallel { branches: is, .. })
-        | (Action::Race(was), Action::Race(is)) => {
-            for (branch, _) in is.iter().filter(|(branch, _)| !was.iter().any(|(known, _)| known == branch)) {
-                say(Verdict::Choice, format!("the branch `{branch}` of `{name}` is new and would not run"));
+    fn both(&self, was: Option<&Expression>, is: Option<&Expression>) -> bool {
+        match (was, is) {
+            (Some(was), Some(is)) => self.same(was, is),
+            (was, is) => was.is_none() && is.is_none(),
+        }
+    }
+
+    /// What the run waits for at this very step.
+    fn awaited(&self, before: &Step, after: &Step, say: &mut dyn FnMut(Verdict, String)) {
+        let name = before.segment.as_str();
+        match (&before.action, &after.action) {
+            (Action::Wait(was), Action::Wait(is)) if Spelling::default().written(was) != self.spelling.written(is) => {
+                say(Verdict::Choice, format!("the time of `{name}` was armed as it was: keep it, or arm it anew"));
             }
-            for (branch, _) in was.iter().filter(|(branch, _)| !is.iter().any(|(known, _)| known == branch)) {
-                say(Verdict::Choice, format!("the branch `{branch}` of `{name}` is gone, with what it has done"));
+            (Action::Until(was), Action::Until(is)) if !self.same(was, is) => {
+                say(Verdict::Blocked, format!("`{name}` waits for another condition now"));
             }
+            (Action::Receive { signal: was, condition: old }, Action::Receive { signal: is, condition: new })
+                if was != is || !self.both(old.as_ref(), new.as_ref()) =>
+            {
+                say(Verdict::Blocked, format!("`{name}` waits for other messages now"));
+            }
+            (Action::Wait(_), Action::Wait(_))
+            | (Action::Until(_), Action::Until(_))
+            | (Action::Receive { .. }, Action::Receive { .. }) => {}
+            (Action::Wait(_) | Action::Until(_) | Action::Receive { .. }, _) => {
+                say(Verdict::Blocked, format!("`{name}` waits for something else now"));
+            }
+            (Action::Http(_), Action::Http(_))
+            | (Action::Activity(_), Action::Activity(_))
+            | (Action::Send { .. }, Action::Send { .. })
+                if !before.action.same_call(&after.action) =>
+            {
+                say(Verdict::Choice, format!("the call of `{name}` is out as it was"));
+            }
+            _ => {}
         }
-        (Action::For(was), Action::For(is)) if was.parallel != is.parallel => {
-            let words = format!("`{name}` works on {} at once now, it was {}", is.parallel, was.parallel);
-            say(Verdict::Blocked, words);
-        }
-        (Action::For(was), Action::For(is)) if was.item != is.item || was.index != is.index => {
-            say(Verdict::Choice, format!("the names of the loop `{name}` are others now"));
-        }
-        _ => {}
     }
-}
 
-/// The steps of the list before and behind the place: what would be skipped, and what would run a second time.
-fn beside(old: &Plan, new: &Plan, before: &Link<'_>, after: &Link<'_>, say: &mut dyn FnMut(Verdict, String)) {
-    let names = |plan: &Plan, list: ListId| -> Vec<String> {
-        plan.list(list).iter().filter_map(|id| plan.step(*id)).map(|step| step.segment.clone()).collect()
-    };
-    let (was, is) = (names(old, before.list), names(new, after.list));
-    let (done, _) = was.split_at(before.at.min(was.len()));
-    let (passed, ahead) = is.split_at(after.at.min(is.len()));
-    let here = before.step.segment.as_str();
-    for step in passed.iter().filter(|step| !done.contains(step)) {
-        let how = if was.contains(step) { "stands before" } else { "is new before" };
-        say(Verdict::Choice, format!("`{step}` {how} `{here}` and would be skipped"));
+    /// A block around the place.
+    fn around(&self, before: &Step, after: &Step, say: &mut dyn FnMut(Verdict, String)) {
+        let name = before.segment.as_str();
+        match (&before.action, &after.action) {
+            (Action::Parallel { branches: was, .. }, Action::Parallel { branches: is, .. })
+            | (Action::Race(was), Action::Race(is)) => {
+                let lacks =
+                    |branches: &[(String, ListId)], name: &String| !branches.iter().any(|(known, _)| known == name);
+                let come: Vec<&String> = is.iter().map(|(branch, _)| branch).filter(|b| lacks(was, b)).collect();
+                let gone: Vec<&String> = was.iter().map(|(branch, _)| branch).filter(|b| lacks(is, b)).collect();
+                for branch in come {
+                    say(Verdict::Choice, format!("the branch `{branch}` of `{name}` is new and would not run"));
+                }
+                for branch in gone {
+                    say(Verdict::Choice, format!("the branch `{branch}` of `{name}` is gone, with what it has done"));
+                }
+            }
+            (Action::For(was), Action::For(is)) if was.parallel != is.parallel => {
+                let words = format!("`{name}` works on {} at once now, it was {}", is.parallel, was.parallel);
+                say(Verdict::Blocked, words);
+            }
+            (Action::For(was), Action::For(is)) if was.item != is.item || was.index != is.index => {
+                say(Verdict::Choice, format!("the names of the loop `{name}` are others now"));
+            }
+            _ => {}
+        }
     }
-    for step in ahead.iter().filter(|step| done.contains(step)) {
-        say(Verdict::Choice, format!("`{step}` stands behind `{here}` now and would run a second time"));
+
+    /// The steps of the list before and behind the place: what would be skipped, and what would run a second time.
+    fn beside(&self, before: &Link<'_>, after: &Link<'_>, reasons: &mut Reasons) {
+        let starts = |plan: &Plan, list: ListId| -> Vec<usize> {
+            plan.list(list).iter().filter_map(|id| plan.step(*id)).map(|step| step.start).collect()
+        };
+        // By where their partners begin.
+        let was: Vec<Option<usize>> =
+            starts(self.old, before.list).iter().map(|start| self.partners.get(start).map(|p| p.start)).collect();
+        let steps: Vec<&Step> = self.new.list(after.list).iter().filter_map(|id| self.new.step(*id)).collect();
+        let (done, _) = was.split_at(before.at.min(was.len()));
+        let (passed, ahead) = steps.split_at(after.at.min(steps.len()));
+        let here = before.step.segment.as_str();
+        for step in passed.iter().filter(|step| !done.contains(&Some(step.start))) {
+            let how = if was.contains(&Some(step.start)) { "stands before" } else { "is new before" };
+            say(reasons, Verdict::Choice, step, format!("`{}` {how} `{here}` and would be skipped", step.segment));
+        }
+        for step in ahead.iter().filter(|step| done.contains(&Some(step.start))) {
+            let words = format!("`{}` stands behind `{here}` now and would run a second time", step.segment);
+            say(reasons, Verdict::Choice, step, words);
+        }
     }
 }

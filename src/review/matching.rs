@@ -1,7 +1,7 @@
 //! Which step of the new version is which of the old: by id, then by what it does, then by its place; list by list from
 //! the outside in, and last over all lists, for what was moved.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Side;
 use super::locals::renamed;
@@ -13,6 +13,8 @@ use crate::syntax::{Field, Step};
 #[derive(Debug, Clone)]
 pub(super) struct At<'a> {
     pub step: &'a Step,
+    /// Its part of a run's path: its id, or `verb~n`.
+    pub segment: String,
     /// The names of the steps and lists around it.
     pub path: Vec<String>,
     pub around: Vec<&'a Step>,
@@ -32,8 +34,15 @@ pub(super) struct Pair<'a> {
     pub old: At<'a>,
     pub new: At<'a>,
     pub moved: Option<Moved>,
-    /// In words: what it has passed, in the same list.
-    pub passed: Option<String>,
+    /// What it has passed, in the same list.
+    pub passed: Option<Passed>,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Passed {
+    pub words: String,
+    /// Both it and something that it has passed call somebody, or leave.
+    pub acts: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -97,7 +106,7 @@ pub(super) fn slots<'a>(step: &'a Step, spelling: &Spelling) -> Vec<Slot<'a>> {
 }
 
 /// Which list of the new step is which of the old: by kind and guard, then by what it does, then in order. A branch is
-/// known by its name alone.
+/// known by its name, or by what it does where neither version has the name of the other.
 pub(super) fn paired_slots(
     old: &[Slot<'_>],
     new: &[Slot<'_>],
@@ -110,12 +119,17 @@ pub(super) fn paired_slots(
             if partner.get(at).copied().flatten().is_some() {
                 continue;
             }
+            let named = |slots: &[Slot<'_>], guard: &str| slots.iter().any(|s| s.guard == guard);
             let fits = |(other, candidate): &(usize, &Slot<'_>)| {
+                let renamed = || !named(new, &slot.guard) && !named(old, &candidate.guard);
                 candidate.kind == slot.kind
                     && !partner.contains(&Some(*other))
                     && match round {
                         0 => candidate.guard == slot.guard,
-                        1 => slot.kind != "branch" && plain.steps(slot.steps) == spelling.steps(candidate.steps),
+                        1 => {
+                            (slot.kind != "branch" || renamed())
+                                && plain.steps(slot.steps) == spelling.steps(candidate.steps)
+                        }
                         _ => slot.kind != "branch" && old.len() == new.len(),
                     }
             };
@@ -139,9 +153,13 @@ struct List<'a> {
     around: Vec<&'a Step>,
 }
 
+/// The part of a run's path that a step is, by where the step begins in the text.
+type Segments = BTreeMap<usize, String>;
+
 impl<'a> List<'a> {
-    fn at(&self, step: &'a Step, covered: bool) -> At<'a> {
-        At { step, path: self.path.clone(), around: self.around.clone(), covered }
+    fn at(&self, step: &'a Step, covered: bool, segments: &Segments) -> At<'a> {
+        let segment = segments.get(&step.span.start).cloned().unwrap_or_else(|| id_of(step).to_owned());
+        At { step, segment, path: self.path.clone(), around: self.around.clone(), covered }
     }
 
     fn inside(at: &At<'a>, slot: &Slot<'a>) -> List<'a> {
@@ -161,6 +179,8 @@ struct Matcher<'a> {
     spelling: Spelling,
     old_ids: BTreeSet<String>,
     new_ids: BTreeSet<String>,
+    old_segments: Segments,
+    new_segments: Segments,
     pairs: Vec<Pair<'a>>,
     removed: Vec<At<'a>>,
     added: Vec<At<'a>>,
@@ -169,11 +189,14 @@ struct Matcher<'a> {
 impl<'a> Matcher<'a> {
     fn new(old: &Side, new: &Side, spelling: Spelling) -> Matcher<'a> {
         let ids = |side: &Side| side.plan.ids().map(str::to_owned).collect();
+        let segments = |side: &Side| side.plan.steps.iter().map(|step| (step.start, step.segment.clone())).collect();
         Matcher {
             plain: Spelling::default(),
             spelling,
             old_ids: ids(old),
             new_ids: ids(new),
+            old_segments: segments(old),
+            new_segments: segments(new),
             pairs: Vec::new(),
             removed: Vec::new(),
             added: Vec::new(),
@@ -206,7 +229,8 @@ impl<'a> Matcher<'a> {
     /// Steps without a partner, with all inside them.
     fn leave(&mut self, list: &List<'a>, old: bool, covered: bool) {
         for step in list.steps {
-            self.leave_step(list.at(step, covered), old);
+            let segments = if old { &self.old_segments } else { &self.new_segments };
+            self.leave_step(list.at(step, covered, segments), old);
         }
     }
 
@@ -276,12 +300,17 @@ impl<'a> Matcher<'a> {
         }
         let order: Vec<usize> = partner.iter().flatten().copied().collect();
         let stay = longest_rising(&order);
-        for (step, partner) in old.steps.iter().zip(&partner) {
-            let Some((other, heir)) = partner.and_then(|p| new.steps.get(p).map(|heir| (p, heir))) else {
-                self.leave_step(old.at(step, false), true);
+        for (step, found) in old.steps.iter().zip(&partner) {
+            let Some((other, heir)) = found.and_then(|p| new.steps.get(p).map(|heir| (p, heir))) else {
+                self.leave_step(old.at(step, false, &self.old_segments), true);
                 continue;
             };
             let passed = (!stay.contains(&other)).then(|| {
+                let crossed = old.steps.iter().zip(&partner).scan(true, |before, (one, place)| {
+                    *before &= !std::ptr::eq(one, step);
+                    Some((one, place.is_some_and(|place| (place > other) == *before && place != other)))
+                });
+                let acts = acts(step) && crossed.into_iter().any(|(one, crossed)| crossed && self::acts(one));
                 let next = new.steps.iter().enumerate().find(|(at, _)| *at > other && stay.contains(at));
                 let last = new.steps.iter().enumerate().rev().find(|(at, _)| *at < other && stay.contains(at));
                 let word = |word: &str, found: Option<(usize, &Step)>| {
@@ -289,19 +318,20 @@ impl<'a> Matcher<'a> {
                 };
                 let came_forward = order.iter().take_while(|p| **p != other).any(|p| *p > other);
                 let (first, second) = (word("before", next), word("after", last));
-                if came_forward { first.or(second) } else { second.or(first) }
-                    .unwrap_or_else(|| "at another place".into())
+                let words = if came_forward { first.or(second) } else { second.or(first) };
+                Passed { words: words.unwrap_or_else(|| "at another place".into()), acts }
             });
-            self.pair(old.at(step, false), new.at(heir, false), None, passed);
+            let both = (old.at(step, false, &self.old_segments), new.at(heir, false, &self.new_segments));
+            self.pair(both.0, both.1, None, passed);
         }
         for (at, step) in new.steps.iter().enumerate() {
             if taken.get(at) != Some(&true) {
-                self.leave_step(new.at(step, false), false);
+                self.leave_step(new.at(step, false, &self.new_segments), false);
             }
         }
     }
 
-    fn pair(&mut self, old: At<'a>, new: At<'a>, moved: Option<Moved>, passed: Option<String>) {
+    fn pair(&mut self, old: At<'a>, new: At<'a>, moved: Option<Moved>, passed: Option<Passed>) {
         let (before, after) = (slots(old.step, &self.plain), slots(new.step, &self.spelling));
         let same_shape = old.step.verb.name == new.step.verb.name
             || matches!((&old.step.action, &new.step.action), (Field::Branches(_), Field::Branches(_)));
@@ -359,6 +389,12 @@ impl<'a> Matcher<'a> {
             }
         }
     }
+}
+
+/// Whether a step calls somebody or leaves the list, or has such a step inside.
+pub(super) fn acts(step: &Step) -> bool {
+    let own = ["http", "activity", "send", "return", "fail", "break", "continue"].contains(&step.verb.name);
+    own || step.lists().into_iter().flatten().any(acts)
 }
 
 /// The members of a longest rising part of the sequence; of two that changed places the one that was first.

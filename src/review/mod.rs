@@ -29,7 +29,7 @@ use std::sync::Arc;
 pub use approval::{Approval, Stand, is_date, read_approvals};
 pub use catalogue::{ROWS, Row};
 pub use finding::{Finding, Place};
-pub use live::{Live, Verdict, live};
+pub use live::{About, Counts, Live, Mover, Reason, Verdict};
 pub use model::{Certainty, Direction, Fact, InFlight, Severities, Severity, Subject, derive};
 pub use witness::{Behaviour, Witness};
 
@@ -72,6 +72,8 @@ pub struct Review {
     pub new: Version,
     /// The gravest first.
     pub findings: Vec<Finding>,
+    /// The open runs of the old version by what a move would mean to them, where they were asked.
+    pub live: Option<Counts>,
 }
 
 /// One of the two versions, for people.
@@ -100,7 +102,7 @@ pub fn compare(old: &Side, new: &Side) -> Review {
     findings.sort_by_key(|f| {
         (std::cmp::Reverse(f.worst()), f.cosmetic, f.new.as_ref().or(f.old.as_ref()).map(Place::order))
     });
-    Review { old: Version::of(old), new: Version::of(new), findings }
+    Review { old: Version::of(old), new: Version::of(new), findings, live: None }
 }
 
 /// The same, and for each finding with an error an input and a scenario that show it, run on both versions. `scenarios`

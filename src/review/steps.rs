@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 
 use super::contract::quoted;
 use super::finding::{Change, Finder, Seen};
-use super::matching::{At, Matched, Moved, Pair, label};
+use super::matching::{At, Matched, Moved, Pair, acts, label};
+use super::model::Certainty;
 use super::spelling::{Spelling, id_of};
 use super::{calls, control, failure, time};
 use crate::diagnostic::Span;
@@ -19,7 +20,8 @@ pub(super) fn find(finder: &mut Finder<'_>, matched: &Matched<'_>) {
             another_verb(finder, pair);
             continue;
         }
-        if calls::unrelated(finder, pair) {
+        if calls::unrelated(&finder.spelling, pair) {
+            calls::reused(finder, pair);
             continue;
         }
         control::find(finder, pair);
@@ -47,7 +49,16 @@ impl Pair<'_> {
         let subject = if key.is_empty() { self.new.subject() } else { format!("{}.{key}", self.new.subject()) };
         let old = Seen::at(key_span(self.old.step, key), before);
         let new = Seen::at(key_span(self.new.step, key), after);
-        Change { id, subject, message, old, new, about: about(self.new.step), ..Change::default() }
+        Change {
+            id,
+            subject,
+            message,
+            old,
+            new,
+            about: about(self.new.step),
+            step: Some(self.new.segment.clone()),
+            ..Change::default()
+        }
     }
 
     /// How a message names it.
@@ -83,6 +94,7 @@ fn placed(finder: &mut Finder<'_>, pair: &Pair<'_>) {
             message,
             old: Seen::at(key_span(pair.old.step, "id"), before),
             new: Seen::at(key_span(pair.new.step, "id"), after),
+            step: Some(pair.new.segment.clone()),
             ..Change::default()
         });
     }
@@ -97,11 +109,12 @@ fn placed(finder: &mut Finder<'_>, pair: &Pair<'_>) {
         Some(Moved::Elsewhere) if from != to => {
             Some(("step-reordered", format!("{label} now stands in `{to}`, it stood in `{from}`")))
         }
-        _ => pair.passed.as_ref().map(|passed| ("step-reordered", format!("{label} now comes {passed}"))),
+        _ => pair.passed.as_ref().map(|passed| ("step-reordered", format!("{label} now comes {}", passed.words))),
     };
     if let Some((id, message)) = moved.filter(|_| pair.new.step.verb.name != "log") {
         let mut change = pair.change(id, "", &from, &to, message);
-        change.new.value.push_str(pair.passed.as_deref().unwrap_or_default());
+        change.new.value.push_str(pair.passed.as_ref().map_or("", |passed| &passed.words));
+        change.certainty.certain = pair.passed.as_ref().map_or_else(|| acts(pair.new.step), |passed| passed.acts);
         finder.find(change);
     }
 }
@@ -118,7 +131,9 @@ fn another_verb(finder: &mut Finder<'_>, pair: &Pair<'_>) {
         }
         _ => ("step-verb-changed", format!("{label} is `{after}` now, it was `{before}`")),
     };
-    finder.find(pair.change(id, "", before, after, message));
+    let mut change = pair.change(id, "", before, after, message);
+    change.certainty.certain = acts(pair.old.step) || acts(pair.new.step);
+    finder.find(change);
     if id != "step-verb-changed" {
         control::find(finder, pair);
     }
@@ -164,13 +179,33 @@ fn alone(finder: &mut Finder<'_>, at: &At<'_>, gone: bool, moved: Option<&Pair<'
             ("catch-removed", format!("errors of {} are not caught any more", inside.label())),
             ("catch-widened", format!("errors of {} are now caught", inside.label())),
         )),
+        // Of what does nothing itself, the value may be read.
+        _ if !tells(step) => {
+            Some(pick(("value-changed", format!("{name} is gone")), ("value-changed", format!("{name} is new"))))
+        }
         _ => None,
     };
     let Some((id, message)) = said else { return };
     let body = if gone { Spelling::default().body(step) } else { finder.spelling.body(step) };
     let here = Seen::at(step.span, body);
     let (old, new) = if gone { (here, Seen::nowhere()) } else { (Seen::nowhere(), here) };
-    finder.find(Change { id, subject: at.subject(), message, old, new, about: about(step), ..Change::default() });
+    finder.find(Change {
+        id,
+        subject: at.subject(),
+        message,
+        old,
+        new,
+        // Nobody who is called misses a wait.
+        certainty: Certainty { certain: step.verb.name != "wait", read: None },
+        about: about(step),
+        step: Some(at.segment.clone()),
+    });
+}
+
+/// Whether something inside a block has a finding of its own when the block comes or goes.
+fn tells(step: &Step) -> bool {
+    let own = |step: &Step| acts(step) || ["wait", "set"].contains(&step.verb.name);
+    step.lists().into_iter().flatten().any(|step| own(step) || tells(step))
 }
 
 /// What names are set to, what is returned and collected.
@@ -188,7 +223,8 @@ fn values(finder: &mut Finder<'_>, pair: &Pair<'_>) {
                     (_, None) => format!("`{name}` is not set here any more"),
                 };
                 let subject = format!("{}.{name}", pair.new.subject());
-                finder.find(Change { id: "value-changed", subject, message, old, new, ..Change::default() });
+                let step = Some(pair.new.segment.clone());
+                finder.find(Change { id: "value-changed", subject, message, old, new, step, ..Change::default() });
             }
         }
         ("return", Field::Value(before), Field::Value(after)) => {

@@ -4,9 +4,10 @@
 use std::collections::BTreeSet;
 
 use super::Side;
-use super::candidates::{Candidate, candidates};
+use super::candidates::{Candidate, Hints, at_call, candidates};
 use super::catalogue::row;
 use super::finding::Finding;
+use super::live::lists;
 use super::model::{Severity, Subject};
 use crate::machine::{Refused, UpdateOutcome, What};
 use crate::plan::Plan;
@@ -16,6 +17,11 @@ use crate::value::{Duration, Value, to_json};
 /// Runs on each side, and lines of trace on both, after which nothing more is tried.
 const RUNS: usize = 300;
 const LINES: usize = 400_000;
+/// Runs that come to the step of a finding from which a closer search goes on, and runs tried from each.
+const BASES: usize = 3;
+const NEAR: usize = 40;
+/// Runs of each version after which no closer search begins or goes on.
+const ALL: usize = 1_500;
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Witness {
@@ -164,9 +170,11 @@ fn sent(request: &Value) -> Value {
     }
 }
 
-/// A candidate whose two behaviours differ.
+/// A candidate that was run on both.
 struct Trial {
-    witness: Witness,
+    candidate: Candidate,
+    old: Behaviour,
+    new: Behaviour,
     /// Steps whose calls differ, steps on one way only, and words heard on one side only.
     named: BTreeSet<String>,
     size: usize,
@@ -174,15 +182,15 @@ struct Trial {
 
 impl Trial {
     fn callers(&self) -> bool {
-        self.witness.old.seen() != self.witness.new.seen()
+        self.old.seen() != self.new.seen()
     }
 
     fn downstream(&self) -> bool {
-        self.witness.old.requests() != self.witness.new.requests()
+        self.old.requests() != self.new.requests()
     }
 
     fn any(&self) -> bool {
-        let (old, new) = (&self.witness.old, &self.witness.new);
+        let (old, new) = (&self.old, &self.new);
         self.callers() || self.downstream() || old.took != new.took || old.way != new.way || old.key != new.key
     }
 }
@@ -194,34 +202,83 @@ pub(super) fn attach(findings: &mut [Finding], old: &Side, new: &Side, scenarios
     if number == 0 {
         return;
     }
-    let trials = run(old, new, candidates(old, new, scenarios));
+    let hints = Hints::of(old, new);
+    let mut trials = Trials { old, new, hints, tried: Vec::new(), lines: 0 };
+    trials.run(candidates(old, new, scenarios, &trials.hints), RUNS, LINES);
     for finding in findings.iter_mut().filter(|finding| wanted(finding)) {
-        let shown = trials.iter().filter(|trial| shows(trial, finding, number == 1));
-        // What shows more of it first, then what is simple.
-        let best = shown.min_by_key(|trial| (!about(trial, finding), trial.size));
-        finding.witness = best.map(|trial| trial.witness.clone());
+        finding.witness = trials.best(finding, number == 1);
+        if finding.witness.is_none() && finding.worst() == Severity::Error {
+            trials.closer(finding);
+            finding.witness = trials.best(finding, number == 1);
+        }
     }
 }
 
-fn run(old: &Side, new: &Side, candidates: Vec<Candidate>) -> Vec<Trial> {
-    let (mut trials, mut lines) = (Vec::new(), 0);
-    for candidate in candidates.into_iter().take(RUNS) {
-        if lines > LINES {
-            break;
-        }
-        let (before, some) = Behaviour::of(&old.plan, &candidate.scenario);
-        let (after, more) = Behaviour::of(&new.plan, &candidate.for_new());
-        lines += some + more;
-        let Candidate { scenario, words, new_input } = candidate;
-        let size = to_json(&scenario.input).len() + 40 * words.len() + words.iter().map(String::len).sum::<usize>();
-        let named = named(&before, &after);
-        let witness = Witness { input: scenario.input, new_input, scenario: words, old: before, new: after };
-        let trial = Trial { witness, named, size };
-        if trial.any() {
-            trials.push(trial);
+struct Trials<'a> {
+    old: &'a Side,
+    new: &'a Side,
+    hints: Hints,
+    tried: Vec<Trial>,
+    lines: usize,
+}
+
+impl Trials<'_> {
+    /// At most so many runs of each version, and until so many lines of trace were written by all.
+    fn run(&mut self, candidates: Vec<Candidate>, runs: usize, lines: usize) {
+        for candidate in candidates.into_iter().take(runs) {
+            if self.lines > lines || self.tried.len() >= ALL {
+                return;
+            }
+            let (old, some) = Behaviour::of(&self.old.plan, &candidate.scenario);
+            let (new, more) = Behaviour::of(&self.new.plan, &candidate.for_new());
+            self.lines += some + more;
+            let words = &candidate.words;
+            let size = to_json(&candidate.scenario.input).len()
+                + 40 * words.len()
+                + words.iter().map(String::len).sum::<usize>();
+            let named = named(&old, &new);
+            self.tried.push(Trial { candidate, old, new, named, size });
         }
     }
-    trials
+
+    /// What shows most of it, then what is simple.
+    fn best(&self, finding: &Finding, alone: bool) -> Option<Witness> {
+        let shown = self.tried.iter().filter(|trial| trial.any() && shows(trial, finding, alone));
+        let best = shown.min_by_key(|trial| (!about(trial, finding), trial.size))?;
+        Some(Witness {
+            input: best.candidate.scenario.input.clone(),
+            new_input: best.candidate.new_input.clone(),
+            scenario: best.candidate.words.clone(),
+            old: best.old.clone(),
+            new: best.new.clone(),
+        })
+    }
+
+    /// Goes on from the simplest runs that came to the step of a finding: the call there, or those inside, are answered
+    /// otherwise.
+    fn closer(&mut self, finding: &Finding) {
+        let Some(step) = &finding.step else { return };
+        let came = |trial: &&Trial| trial.old.way.contains(step) || trial.new.way.contains(step);
+        let mut near: Vec<&Trial> = self.tried.iter().filter(came).collect();
+        near.sort_by_key(|trial| trial.size);
+        let calls: Vec<String> = [self.old, self.new].into_iter().flat_map(|side| inside(&side.plan, step)).collect();
+        let calls: BTreeSet<&str> = calls.iter().map(String::as_str).collect();
+        let each = NEAR / calls.len().max(1);
+        let mut found = Vec::new();
+        for trial in near.into_iter().take(BASES) {
+            let at =
+                |call: &&str| at_call(self.old, self.new, call, &trial.candidate, &self.hints).into_iter().take(each);
+            found.extend(calls.iter().flat_map(at));
+        }
+        self.run(found, NEAR * BASES, 2 * LINES);
+    }
+}
+
+/// The ids of a step and of those inside it.
+fn inside(plan: &Plan, segment: &str) -> Vec<String> {
+    let Some(step) = plan.steps.iter().find(|step| step.segment == segment) else { return Vec::new() };
+    let below = lists(step).into_iter().flat_map(|(_, list)| plan.list(list)).filter_map(|id| plan.step(*id));
+    step.id.iter().cloned().chain(below.flat_map(|step| inside(plan, &step.segment))).collect()
 }
 
 /// Names of what differs between two behaviours.
@@ -247,7 +304,7 @@ fn named(old: &Behaviour, new: &Behaviour) -> BTreeSet<String> {
 
 fn about(trial: &Trial, finding: &Finding) -> bool {
     let Some(about) = &finding.about else { return true };
-    let (old, new) = (&trial.witness.old, &trial.witness.new);
+    let (old, new) = (&trial.old, &trial.new);
     let time = row(finding.id).is_some_and(|row| row.fact.subject == Subject::Time);
     if time && old.took != new.took && (old.way.contains(about) || new.way.contains(about)) {
         return true;
@@ -258,12 +315,12 @@ fn about(trial: &Trial, finding: &Finding) -> bool {
 /// Whether a trial shows what the finding says. `alone`: nothing else has changed that could have caused it.
 fn shows(trial: &Trial, finding: &Finding, alone: bool) -> bool {
     let Some(row) = row(finding.id) else { return false };
-    let (old, new) = (&trial.witness.old, &trial.witness.new);
+    let (old, new) = (&trial.old, &trial.new);
     let refusals = old.refused.is_some() != new.refused.is_some();
     match row.fact.subject {
         _ if finding.id == "business-key-changed" => old.key != new.key,
         // Where the inputs differ, what shows is what the steps do, not what is taken.
-        Subject::CallerIn if trial.witness.new_input.is_some() => false,
+        Subject::CallerIn if trial.candidate.new_input.is_some() => false,
         Subject::CallerIn if finding.subject.starts_with("input") => {
             // A default shows in what is done, everything else in what is refused.
             let wanted =

@@ -6,7 +6,7 @@ use std::time::Duration as StdDuration;
 use futures::StreamExt;
 
 use super::client::{Filter, Listed, RunStatus, Temporal, TemporalError};
-use crate::review::{Live, Side, live};
+use crate::review::{Live, Mover, Side};
 use crate::value::Value;
 
 /// Runs that are asked at the same time.
@@ -34,7 +34,7 @@ impl Judged {
     /// In words, the gravest first.
     pub fn reasons(&self) -> Vec<&str> {
         match &self.live {
-            Ok(live) => live.reasons.iter().map(|(_, words)| words.as_str()).collect(),
+            Ok(live) => live.reasons.iter().map(|reason| reason.words.as_str()).collect(),
             Err(words) => vec![words.as_str()],
         }
     }
@@ -64,8 +64,10 @@ impl Temporal {
     ) -> Result<Vec<Judged>, TemporalError> {
         let runs = open_runs(self, old).await?;
         let total = runs.len();
+        let mover = Mover::new(old, new);
+        let digest = old.plan.digest();
         let mut asked =
-            futures::stream::iter(runs.into_iter().map(|run| one(self, old, new, run))).buffer_unordered(AT_ONCE);
+            futures::stream::iter(runs.into_iter().map(|run| one(self, &mover, digest, run))).buffer_unordered(AT_ONCE);
         let mut all = Vec::with_capacity(total);
         while let Some(found) = asked.next().await {
             all.extend(found);
@@ -95,14 +97,14 @@ async fn open_runs(temporal: &Temporal, old: &Side) -> Result<Vec<Listed>, Tempo
 }
 
 /// `None`: the run has ended meanwhile, or is of another definition with the same number.
-async fn one(temporal: &Temporal, old: &Side, new: &Side, run: Listed) -> Option<Judged> {
+async fn one(temporal: &Temporal, mover: &Mover<'_>, digest: &str, run: Listed) -> Option<Judged> {
     let asked = |places, live| Some(Judged { id: run.id.clone(), places, live });
     let start = match temporal.start_input(&run.id).await {
         Ok(start) => start,
         Err(TemporalError::NotFound) => return None,
         Err(error) => return asked(Vec::new(), Err(error.to_string())),
     };
-    if start.digest != old.plan.digest() {
+    if start.digest != digest {
         return None;
     }
     let position = match temporal.position(&run.id, ANSWER).await {
@@ -112,6 +114,6 @@ async fn one(temporal: &Temporal, old: &Side, new: &Side, run: Listed) -> Option
     };
     let Value::List(steps) = position else { return asked(Vec::new(), Err("its place is not understood".to_owned())) };
     let places: Vec<String> = steps.iter().filter_map(|step| step.get("path").map(Value::to_display)).collect();
-    let live = live(&old.plan, &new.plan, &places, &start.input);
+    let live = mover.judge(&places, &start.input);
     asked(places, Ok(live))
 }

@@ -36,8 +36,8 @@ const FEW: usize = 10;
 const SHARE: usize = 47;
 /// Mutants below which the proof is none.
 const LEAST: usize = 1_000;
-/// Every so many mutants that behave differently are looked at for witnesses; fewer of long definitions, whose runs
-/// take long.
+/// Every so many mutants that behave differently are looked at for witnesses, unless `FERMATA_SAMPLE` says otherwise;
+/// fewer of long definitions, whose runs take long.
 const SAMPLE: usize = 5;
 const SAMPLE_OF_LONG: usize = 20;
 const LONG: usize = 2_500;
@@ -89,6 +89,11 @@ pub fn trials() -> Vec<Trial> {
     vec![crate::trial("mutations::every_change_of_behaviour_is_found", every_change_of_behaviour_is_found)]
 }
 
+/// Of the environment.
+fn number(name: &str) -> Option<usize> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
 #[derive(Default)]
 struct Tally {
     tried: usize,
@@ -106,7 +111,7 @@ fn every_change_of_behaviour_is_found() -> Result<(), String> {
     if bases.len() < 30 {
         return Err(format!("{} definitions are too few", bases.len()));
     }
-    let share = std::env::var("FERMATA_MUTANTS").ok().and_then(|n| n.parse().ok()).unwrap_or(SHARE);
+    let share = number("FERMATA_MUTANTS").unwrap_or(SHARE);
     let next = AtomicUsize::new(0);
     // The long ones, which stand last, begin.
     let dealt = || bases.len().checked_sub(next.fetch_add(1, Ordering::Relaxed) + 1);
@@ -145,7 +150,8 @@ fn every_change_of_behaviour_is_found() -> Result<(), String> {
         && of(found, all.changed) >= 990
         && of(all.shown, all.errors) >= 800;
     // What was judged is said in any case; what was missed, where something was.
-    let said = if all.survivors.is_empty() { summary.lines().next().unwrap_or_default() } else { &summary };
+    let all_of_it = !all.survivors.is_empty() || number("FERMATA_SAMPLE").is_some();
+    let said = if !all_of_it { summary.lines().next().unwrap_or_default() } else { &summary };
     println!("{said}");
     if holds { Ok(()) } else { Err(summary) }
 }
@@ -274,8 +280,9 @@ impl Base {
             tally.survivors.push(format!("{what}: {difference}"));
         }
         let grave = |finding: &&Finding| finding.callers.max(finding.downstream) == Some(Severity::Error);
-        let sample = if self.old.source.text().len() > LONG { SAMPLE_OF_LONG } else { SAMPLE };
-        if tally.changed % sample != 1 || !findings.iter().any(|f| grave(&f)) {
+        let usual = if self.old.source.text().len() > LONG { SAMPLE_OF_LONG } else { SAMPLE };
+        let sample = number("FERMATA_SAMPLE").unwrap_or(usual).max(1);
+        if tally.changed % sample != 1 % sample || !findings.iter().any(|f| grave(&f)) {
             return;
         }
         for finding in compare_with(&self.old, new, &self.own).findings.iter().filter(grave) {

@@ -45,7 +45,7 @@ fn place(place: &Place) -> Json {
 
 fn witness(witness: &Witness) -> Json {
     made!({
-                "input": to_serde(&witness.input),
+        "input": to_serde(&witness.input),
         "newInput": witness.new_input.as_ref().map(to_serde),
         "scenario": witness.scenario,
         "old": behaviour(&witness.old),
