@@ -1,13 +1,16 @@
 //! `fermata diff OLD NEW`: what a change means for callers, for those who are called, and for runs that are alive.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
+use super::host::{self, Environment};
+use super::impact::judge;
 use super::{COULD_NOT, FINDINGS, OK, colour};
 use crate::catalog::{Catalog, scenario_files};
 use crate::diagnostic::{Source, has_errors, render_all};
 use crate::review::{Approval, Severity, Side, compare_with, is_date, read_approvals, show};
 use crate::simulate::{Scenario, read_scenario};
+use crate::temporal::count;
 use crate::value::Time;
 
 #[derive(clap::Args)]
@@ -24,12 +27,15 @@ pub(super) struct Arguments {
     /// Words for people too: summaries, the owner, the journal
     #[arg(long)]
     all: bool,
-    /// Where the definitions are: for `Process@2`, digests, scenarios and approvals
-    #[arg(long, default_value = "definitions")]
-    definitions: PathBuf,
+    /// Ask the server for the open runs of the old version, and say of each finding how many it is about
+    #[arg(long)]
+    live: bool,
     /// The day for which approvals count, as 2026-12-31; that of the clock unless said
     #[arg(long)]
     today: Option<String>,
+    /// The definitions are for `Process@2`, digests, scenarios and approvals; the rest for `--live`
+    #[command(flatten)]
+    environment: Environment,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -69,11 +75,23 @@ fn review(arguments: &Arguments) -> Result<u8, String> {
         Some(day) => return Err(format!("--today: `{day}` is not a day such as 2026-12-31")),
         None => today(),
     };
-    let old = load(&arguments.old, &arguments.definitions)?;
-    let new = load(&arguments.new, &arguments.definitions)?;
+    let definitions = &arguments.environment.definitions;
+    let old = load(&arguments.old, definitions)?;
+    let new = load(&arguments.new, definitions)?;
     let process = new.plan.process();
-    let mut review = compare_with(&old, &new, &scenarios(&arguments.definitions, process)?);
-    review.approve(&approvals(&arguments.definitions, process)?, &today);
+    let mut review = compare_with(&old, &new, &scenarios(definitions, process)?);
+    review.approve(&approvals(definitions, process)?, &today);
+    if arguments.live {
+        let mut done = Ok(());
+        let code = host::block_on(async {
+            done = judge(&arguments.environment, &old, &new).await.map(|runs| count(&mut review, &runs));
+            Ok(())
+        });
+        done?;
+        if code != OK {
+            return Ok(code);
+        }
+    }
     let all = arguments.all;
     match arguments.format {
         DiffFormat::Text => print!("{}", show::text(&review, all)),

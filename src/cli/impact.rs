@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::diff::load;
 use super::host::{self, Environment};
 use super::{FINDINGS, Format, OK};
-use crate::review::Verdict;
+use crate::review::{Side, Verdict};
 use crate::temporal::{Judged, Temporal, counts};
 
 /// Between two words on how far it is.
@@ -48,10 +48,16 @@ pub(super) fn run(arguments: &Arguments) -> u8 {
 async fn ask(arguments: &Arguments) -> Result<Vec<Judged>, String> {
     let definitions = &arguments.environment.definitions;
     let (old, new) = (load(&arguments.old, definitions)?, load(&arguments.new, definitions)?);
+    judge(&arguments.environment, &old, &new).await
+}
+
+/// Asks the server of the environment for the open runs of the old version, and says on standard error how far it is.
+/// Errors: two processes, or a server that cannot be asked.
+pub(super) async fn judge(environment: &Environment, old: &Side, new: &Side) -> Result<Vec<Judged>, String> {
     if old.plan.process() != new.plan.process() {
         return Err(format!("`{}` and `{}` are two processes", old.plan.process(), new.plan.process()));
     }
-    let config = arguments.environment.config()?;
+    let config = environment.config()?;
     let address = host::named_address(&config)?;
     let (namespace, queue) = (&config.temporal.namespace, &config.temporal.task_queue);
     let temporal =
@@ -63,7 +69,7 @@ async fn ask(arguments: &Arguments) -> Result<Vec<Judged>, String> {
             next += WORD;
         }
     };
-    temporal.impact(&old, &new, &mut told).await.map_err(|e| e.to_string())
+    temporal.impact(old, new, &mut told).await.map_err(|e| e.to_string())
 }
 
 /// A place without the counters of items and rounds.
@@ -98,5 +104,5 @@ fn human(all: &[Judged], arguments: &Arguments) {
 
 fn json(all: &[Judged]) {
     let runs: Vec<_> = all.iter().map(Judged::to_json).collect();
-    println!("{}", serde_json::json!({"counts": counts(all), "runs": runs}));
+    println!("{}", serde_json::json!({"counts": counts(all).to_json(), "runs": runs}));
 }

@@ -35,6 +35,9 @@ impl Verdict {
     }
 }
 
+/// Of a run that could not be asked.
+pub const NOT_KNOWN: &str = "not known";
+
 /// A verdict with its reasons, the gravest first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Live {
@@ -64,9 +67,31 @@ pub struct Counts {
     pub safe: usize,
     pub choice: usize,
     pub blocked: usize,
+    /// Those that could not be asked where they stand.
+    pub unknown: usize,
 }
 
 impl Counts {
+    pub fn all(&self) -> usize {
+        self.safe + self.choice + self.blocked + self.unknown
+    }
+
+    /// With the words for each, the gravest first; without those that there are none of.
+    pub fn words(&self) -> Vec<(usize, &'static str)> {
+        let all = [
+            (self.blocked, Verdict::Blocked.word()),
+            (self.choice, Verdict::Choice.word()),
+            (self.safe, Verdict::Safe.word()),
+            (self.unknown, NOT_KNOWN),
+        ];
+        all.into_iter().filter(|(n, _)| *n > 0).collect()
+    }
+
+    /// By their words, as in `{"safe": 2}`.
+    pub fn to_json(&self) -> serde_json::Value {
+        self.words().into_iter().map(|(n, words)| (words.to_owned(), serde_json::Value::from(n))).collect()
+    }
+
     pub fn count(&mut self, verdict: Verdict) {
         match verdict {
             Verdict::Safe => self.safe += 1,
@@ -77,13 +102,14 @@ impl Counts {
 }
 
 impl Review {
-    /// Counts runs that were judged: in all, and for each finding those that it is about.
-    pub fn count(&mut self, runs: &[&Live]) {
-        let mut all = Counts::default();
+    /// Counts the open runs of the old version: in all, and for each finding those that it is about. `unknown` could not
+    /// be asked.
+    pub fn count(&mut self, runs: &[&Live], unknown: usize) {
+        let mut all = Counts { unknown, ..Counts::default() };
         runs.iter().for_each(|run| all.count(run.verdict));
         self.live = Some(all);
         for finding in self.findings.iter_mut().filter(|finding| finding.in_flight.is_some()) {
-            let mut counts = Counts::default();
+            let mut counts = Counts { unknown, ..Counts::default() };
             for run in runs {
                 let own = run.reasons.iter().filter(|reason| reason.concerns(finding)).map(|reason| reason.verdict);
                 counts.count(own.max().unwrap_or(Verdict::Safe));

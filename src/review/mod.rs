@@ -29,7 +29,7 @@ use std::sync::Arc;
 pub use approval::{Approval, Stand, is_date, read_approvals};
 pub use catalogue::{ROWS, Row};
 pub use finding::{Finding, Place};
-pub use live::{About, Counts, Live, Mover, Reason, Verdict};
+pub use live::{About, Counts, Live, Mover, NOT_KNOWN, Reason, Verdict};
 pub use model::{Certainty, Direction, Fact, InFlight, Severities, Severity, Subject, derive};
 pub use witness::{Behaviour, Witness};
 

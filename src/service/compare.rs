@@ -1,13 +1,18 @@
 //! `GET /v1/processes/{process}/compare/{a}...{b}`: what a change means, and what it would do to the runs that are alive.
 
+use std::time::Duration;
+
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use super::problem::{INTERNAL, MALFORMED, Problem, UNKNOWN_VERSION};
 use super::state::Service;
-use crate::review::{Review, Side, compare_with, show};
-use crate::temporal::{Judged, counts};
+use crate::review::{Side, compare_with, show};
+use crate::temporal::{Judged, count};
+
+/// How long open runs may be asked where they stand.
+const LONGEST: Duration = Duration::from_secs(30);
 
 /// `2...3`: two numbers of versions.
 fn versions(pair: &str) -> Option<(i64, i64)> {
@@ -41,9 +46,13 @@ pub(super) async fn compare(
     };
     // Witnesses are runs of the simulator: not for the threads that answer others.
     let sides = (old.clone(), new.clone());
-    let review = tokio::task::spawn_blocking(move || compare_with(&sides.0, &sides.1, &[]))
+    let mut review = tokio::task::spawn_blocking(move || compare_with(&sides.0, &sides.1, &[]))
         .await
         .map_err(|_| Problem::new(&INTERNAL, "the comparison failed; the log of the service says why"))?;
+    let judged = live(&service, &old, &new).await?;
+    if let Some(judged) = &judged {
+        count(&mut review, judged);
+    }
     let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or("");
     if accept.contains("text/html") {
         return Ok(text("text/html; charset=utf-8", show::html(&review, false)));
@@ -51,24 +60,26 @@ pub(super) async fn compare(
     if accept.contains("text/markdown") {
         return Ok(text("text/markdown; charset=utf-8", show::markdown(&review, false)));
     }
-    let live = match service.temporal() {
-        Ok(temporal) => {
-            let judged = temporal.impact(&old, &new, &mut |_, _| {}).await?;
-            let runs = list.then(|| judged.iter().map(Judged::to_json).collect::<Vec<_>>());
-            serde_json::json!({"open": judged.len(), "counts": counts(&judged), "runs": runs})
-        }
-        Err(_) => serde_json::Value::Null,
-    };
-    Ok(text("application/json", json(&review, live)))
+    let mut json = show::json(&review);
+    if let (Some(judged), true, Some(live)) = (judged, list, json.get_mut("live").and_then(|live| live.as_object_mut()))
+    {
+        live.insert("runs".to_owned(), judged.iter().map(Judged::to_json).collect());
+    }
+    Ok(text("application/json", json.to_string()))
 }
 
-fn json(review: &Review, live: serde_json::Value) -> String {
-    match serde_json::from_str::<serde_json::Value>(&show::json(review)) {
-        Ok(serde_json::Value::Object(mut fields)) => {
-            fields.insert("live".to_owned(), live);
-            serde_json::Value::Object(fields).to_string()
+/// The open runs of the old version; `None` where Temporal is away or has more of them than can be asked in time.
+async fn live(service: &Service, old: &Side, new: &Side) -> Result<Option<Vec<Judged>>, Problem> {
+    let Ok(temporal) = service.temporal() else { return Ok(None) };
+    match tokio::time::timeout(LONGEST, temporal.impact(old, new, &mut |_, _| {})).await {
+        Ok(judged) => Ok(Some(judged?)),
+        Err(_) => {
+            tracing::warn!(
+                process = old.plan.process(),
+                "there are too many open runs to ask in time: use `fermata impact`"
+            );
+            Ok(None)
         }
-        _ => show::json(review),
     }
 }
 

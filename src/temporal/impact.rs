@@ -1,12 +1,11 @@
 //! The open runs of a version, each asked where it stands, and judged for a move to another version.
 
-use std::collections::BTreeMap;
 use std::time::Duration as StdDuration;
 
 use futures::StreamExt;
 
 use super::client::{Filter, Listed, RunStatus, Temporal, TemporalError};
-use crate::review::{Live, Mover, Side};
+use crate::review::{Counts, Live, Mover, NOT_KNOWN, Review, Side};
 use crate::value::Value;
 
 /// Runs that are asked at the same time.
@@ -28,7 +27,7 @@ pub struct Judged {
 impl Judged {
     /// The verdict in words.
     pub fn word(&self) -> &'static str {
-        self.live.as_ref().map_or("not known", |live| live.verdict.word())
+        self.live.as_ref().map_or(NOT_KNOWN, |live| live.verdict.word())
     }
 
     /// In words, the gravest first.
@@ -45,11 +44,20 @@ impl Judged {
     }
 }
 
+/// Puts the runs into the review of the same change.
+pub fn count(review: &mut Review, all: &[Judged]) {
+    let known: Vec<&Live> = all.iter().filter_map(|judged| judged.live.as_ref().ok()).collect();
+    review.count(&known, all.len() - known.len());
+}
+
 /// How many runs there are of each verdict.
-pub fn counts(all: &[Judged]) -> BTreeMap<&'static str, usize> {
-    let mut counts = BTreeMap::new();
+pub fn counts(all: &[Judged]) -> Counts {
+    let mut counts = Counts::default();
     for judged in all {
-        *counts.entry(judged.word()).or_default() += 1;
+        match &judged.live {
+            Ok(live) => counts.count(live.verdict),
+            Err(_) => counts.unknown += 1,
+        }
     }
     counts
 }

@@ -19,7 +19,7 @@ mod worker;
 mod workflow;
 
 pub use client::{Description, Ending, Filter, Listed, RunStatus, SEARCH_ATTRIBUTES, Started, Temporal, TemporalError};
-pub use impact::{Judged, counts};
+pub use impact::{Judged, count, counts};
 pub use message::Asked;
 #[doc(hidden)]
 pub use pace::{Pace, PacedAttempt, set_pace};

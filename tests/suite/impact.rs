@@ -323,12 +323,48 @@ fn every_open_run_is_judged() -> Result<(), String> {
     if !text.contains(&format!("{wanted} open runs")) || !text.contains("blocked         at ways.removed") {
         wrong.push(text);
     }
+    wrong.extend(counted(&folder, &judged, wanted)?);
     server.runtime.block_on(async {
         for n in 0..wanted {
             let _ = client.terminate(&format!("Stops.k{n}"), "the test is over").await;
         }
     });
     if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n")) }
+}
+
+/// `diff --live` says of each finding how many runs it is about: those whose reasons name its step. What is wrong.
+fn counted(folder: &Folder, judged: &Json, wanted: usize) -> Result<Vec<String>, String> {
+    let (code, text) = once(folder, &["diff", "Stops@1", "Stops@2", "--live", "--format", "json"], &[]);
+    let review: Json = serde_json::from_str(text.lines().find(|line| line.starts_with('{')).unwrap_or(""))
+        .map_err(|e| format!("{e}: {text}"))?;
+    let mut wrong = Vec::new();
+    if code != 1 || review["live"] != json!({"open": wanted, "counts": judged["counts"]}) {
+        wrong.push(format!("exit code {code}, live {}", review["live"]));
+    }
+    let at = |stop: usize| (0..wanted).filter(|n| n % PATHS.len() == stop).count();
+    let expected = [
+        ("wait-lengthened", json!({"needs a choice": at(1), "safe": wanted - at(1)})),
+        ("signal-condition-changed", json!({"blocked": at(2), "safe": wanted - at(2)})),
+        ("step-removed", json!({"blocked": at(3), "safe": wanted - at(3)})),
+        ("parallel-limit-changed", json!({"blocked": at(6), "safe": wanted - at(6)})),
+        ("step-id-reused", json!({"blocked": at(9), "safe": wanted - at(9)})),
+        ("step-nested", json!({"blocked": at(11), "safe": wanted - at(11)})),
+        // A longer loop is felt by no run where it stands.
+        ("loop-bound-changed", json!({"safe": wanted})),
+    ];
+    for (id, counts) in expected {
+        let found: Vec<&Json> =
+            review["findings"].as_array().ok_or("no findings")?.iter().filter(|f| f["id"] == id).collect();
+        if !found.iter().any(|finding| finding["live"] == counts) {
+            wrong.push(format!("{id}: expected {counts}, found {found:?}"));
+        }
+    }
+    let (_, text) = once(folder, &["diff", "Stops@1", "Stops@2", "--live"], &[]);
+    let line = format!("{} needs a choice · {} safe", at(1), wanted - at(1));
+    if !text.contains(&format!("{wanted} open runs of v1: ")) || !text.contains(&line) {
+        wrong.push(text);
+    }
+    Ok(wrong)
 }
 
 /// Over HTTP: the findings, and what is alive.
@@ -367,7 +403,8 @@ fn over_http() -> Result<(), String> {
         }
         let markdown = [("accept", "text/markdown")];
         let answer = serving.api.send(reqwest::Method::GET, path, &markdown, None).await?.expect(200)?;
-        if !answer.text.contains("wait-lengthened") || answer.text.starts_with('{') {
+        let counted = answer.text.contains("2 open runs of v1: 1 blocked · 1 safe");
+        if !answer.text.contains("wait-lengthened") || !counted {
             return Err(answer.text);
         }
         serving.api.get("/v1/processes/Compared/compare/1...7").await?.problem(

@@ -441,9 +441,7 @@ fn any_two() -> Result<(), String> {
         expect(counts(&there) == counts(&back), format!("{one} and {other} differ one way only"))?;
         let shown = [show::text(&there, true), show::markdown(&there, true), show::html(&there, true)];
         expect(shown.iter().all(|text| !text.is_empty()), "nothing is shown")?;
-        for json in [show::json(&there), show::sarif(&there, true)] {
-            serde_json::from_str::<serde_json::Value>(&json).map_err(|e| e.to_string())?;
-        }
+        serde_json::from_str::<serde_json::Value>(&show::sarif(&there, true)).map_err(|e| e.to_string())?;
         let lines = show::annotations(&there, true);
         expect(lines.lines().all(|line| line.starts_with("::")), format!("an annotation has two lines:\n{lines}"))?;
     }

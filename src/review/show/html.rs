@@ -1,7 +1,7 @@
 //! For a browser: one page that needs nothing else.
 
 use super::markdown::escaped;
-use super::{alive, heading, party, place, shown, stand, summary, unwitnessed, witness_lines};
+use super::{alive, heading, open_runs, party, place, shown, stand, summary, unwitnessed, witness_lines};
 use crate::review::Review;
 
 const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem;\
@@ -20,6 +20,9 @@ pub fn html(review: &Review, all: bool) -> String {
          <body><h1>{title}</h1>\n<p>{}</p>\n",
         escaped(&summary(review))
     );
+    if let Some(words) = open_runs(review) {
+        out.push_str(&format!("<p>{}</p>\n", escaped(&words)));
+    }
     let rows: Vec<_> = shown(review, all).collect();
     if !rows.is_empty() {
         out.push_str(
@@ -52,7 +55,7 @@ pub fn html(review: &Review, all: bool) -> String {
              <td><code>{}</code></td></tr>\n",
             party(finding.callers),
             party(finding.downstream),
-            alive(finding.in_flight),
+            alive(finding),
             finding.fingerprint
         ));
     }

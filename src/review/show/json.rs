@@ -5,10 +5,14 @@ use serde_json::{Value as Json, json as made};
 use crate::review::{Behaviour, Finding, Place, Review, Stand, Version, Witness};
 use crate::value::to_serde;
 
-/// `{old, new, findings: […]}` on one line.
-pub fn json(review: &Review) -> String {
-    let findings: Vec<Json> = review.findings.iter().map(finding).collect();
-    made!({ "old": version(&review.old), "new": version(&review.new), "findings": findings }).to_string()
+/// `{old, new, live, findings: […]}`; `live` is null where the open runs were not asked.
+pub fn json(review: &Review) -> Json {
+    made!({
+        "old": version(&review.old),
+        "new": version(&review.new),
+        "live": review.live.map(|live| made!({ "open": live.all(), "counts": live.to_json() })),
+        "findings": review.findings.iter().map(finding).collect::<Vec<_>>(),
+    })
 }
 
 fn version(version: &Version) -> Json {
@@ -26,6 +30,7 @@ fn finding(finding: &Finding) -> Json {
         "callers": finding.callers.map(|s| s.letter().to_string()),
         "downstream": finding.downstream.map(|s| s.letter().to_string()),
         "inFlight": finding.in_flight.map(|s| s.letter().to_string()),
+        "live": finding.live.map(|live| live.to_json()),
         "message": finding.message,
         "subject": finding.subject,
         "old": finding.old.as_ref().map(place),

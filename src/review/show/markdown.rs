@@ -1,6 +1,6 @@
 //! For a pull request: one line, a table, the witnesses folded away.
 
-use super::{alive, heading, party, place, shown, stand, summary, witness_lines};
+use super::{alive, heading, open_runs, party, place, shown, stand, summary, witness_lines};
 use crate::review::Review;
 
 /// What a comment on a pull request may hold; beyond it, findings are counted only.
@@ -10,6 +10,9 @@ const MOST: usize = 60_000;
 pub fn markdown(review: &Review, all: bool) -> String {
     let heading = heading(&review.old, &review.new);
     let mut out = format!("**{}** — {}\n", cell(&heading), summary(review));
+    if let Some(words) = open_runs(review) {
+        out.push_str(&format!("\n{words}\n"));
+    }
     let rows: Vec<_> = shown(review, all).collect();
     if rows.is_empty() {
         return out;
@@ -27,7 +30,7 @@ pub fn markdown(review: &Review, all: bool) -> String {
             cell(&place(finding)),
             party(finding.callers),
             party(finding.downstream),
-            alive(finding.in_flight),
+            alive(finding),
             finding.fingerprint
         );
         if out.len() + line.len() > MOST { left += 1 } else { out.push_str(&line) }

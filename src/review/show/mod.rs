@@ -14,6 +14,7 @@ pub use text::text;
 
 use super::approval::Stand;
 use super::finding::{Finding, short};
+use super::live::Counts;
 use super::model::{InFlight, Severity};
 use super::witness::Witness;
 use super::{Review, Version};
@@ -52,14 +53,30 @@ fn party(severity: Option<Severity>) -> String {
     severity.map_or('–', Severity::letter).to_string()
 }
 
-/// What the runs that are alive need to be moved.
-fn alive(in_flight: Option<InFlight>) -> &'static str {
-    match in_flight {
-        None => "–",
-        Some(InFlight::Safe) => "safe",
-        Some(InFlight::Mapped) => "need a choice",
-        Some(InFlight::Blocked) => "blocked there",
+/// What the runs that are alive need to be moved; where they were asked, how many of them.
+fn alive(finding: &Finding) -> String {
+    match (finding.in_flight, &finding.live) {
+        (None, _) => "–".to_owned(),
+        (_, Some(counts)) => counted(counts),
+        (Some(InFlight::Safe), None) => "safe".to_owned(),
+        (Some(InFlight::Mapped), None) => "need a choice".to_owned(),
+        (Some(InFlight::Blocked), None) => "blocked there".to_owned(),
     }
+}
+
+/// `9 blocked · 205 safe`
+fn counted(counts: &Counts) -> String {
+    let parts: Vec<String> = counts.words().into_iter().map(|(n, words)| format!("{n} {words}")).collect();
+    if parts.is_empty() { "none".to_owned() } else { parts.join(" · ") }
+}
+
+/// `214 open runs of v1: 9 blocked · 205 safe`, where they were asked.
+fn open_runs(review: &Review) -> Option<String> {
+    let counts = review.live.as_ref()?;
+    let (old, _) = names(review);
+    let runs = if counts.all() == 1 { "run" } else { "runs" };
+    let parts = if counts.all() == 0 { String::new() } else { format!(": {}", counted(counts)) };
+    Some(format!("{} open {runs} of {old}{parts}", counts.all()))
 }
 
 /// What people have decided, if they have.

@@ -1,11 +1,12 @@
 //! For a terminal: a line for each finding, its witness below it.
 
-use super::{alive, heading, party, place, shown, stand, summary, unwitnessed, witness_lines};
+use super::{alive, heading, open_runs, party, place, shown, stand, summary, unwitnessed, witness_lines};
 use crate::review::Review;
 
 /// `all` shows words for people too.
 pub fn text(review: &Review, all: bool) -> String {
     let mut lines = vec![format!("{}    {}", heading(&review.old, &review.new), summary(review))];
+    lines.extend(open_runs(review));
     let rows: Vec<_> = shown(review, all).collect();
     let width = |of: &dyn Fn(usize) -> usize| (0..rows.len()).map(of).max().unwrap_or(0);
     let id = width(&|at| rows.get(at).map_or(0, |f| f.id.len()));
@@ -24,7 +25,7 @@ pub fn text(review: &Review, all: bool) -> String {
             finding.fingerprint,
             party(finding.callers),
             party(finding.downstream),
-            alive(finding.in_flight)
+            alive(finding)
         ));
         lines.push(format!("   {}", place(finding)));
         lines.extend(stand(finding).map(|words| format!("   {words}")));
