@@ -27,6 +27,15 @@ impl Candidate {
         Candidate { scenario, words, new_input: None }
     }
 
+    /// The same with more in its timeline.
+    fn with(&self, words: String, happens: Vec<Entry>) -> Candidate {
+        let mut made = self.clone();
+        made.words.push(words);
+        made.scenario.timeline.extend(happens);
+        made.scenario.timeline.sort_by_key(|entry| entry.after);
+        made
+    }
+
     /// The scenario for the new version.
     pub fn for_new(&self) -> Scenario {
         let input = self.new_input.clone().unwrap_or_else(|| self.scenario.input.clone());
@@ -47,8 +56,8 @@ const SECOND: i64 = 1_000;
 /// When queries are asked: after all that can happen in a reasonable run.
 const END: Duration = Duration(10 * 366 * 86_400_000);
 
-/// In the order in which they are tried, the simple ones first.
-pub(super) fn candidates(old: &Side, new: &Side, scenarios: &[Scenario], hints: &Hints) -> Vec<Candidate> {
+/// The scenarios that are there, and every input with nothing beside it, the simple ones first.
+pub(super) fn plain(old: &Side, new: &Side, scenarios: &[Scenario], hints: &Hints) -> Vec<Candidate> {
     let mut found: Vec<Candidate> = scenarios
         .iter()
         .map(|scenario| Candidate::new(scenario.clone(), vec![format!("scenario `{}`", scenario.name)]))
@@ -68,42 +77,41 @@ pub(super) fn candidates(old: &Side, new: &Side, scenarios: &[Scenario], hints: 
     inputs.sort_by_key(|input| input.to_string().len());
     let inputs: Vec<Value> = inputs.iter().take(90).filter_map(value).collect();
     found.extend(inputs.iter().map(|input| Candidate::new(Scenario::plain(input.clone()), Vec::new())));
-    let bases: Vec<&Value> = inputs.iter().filter(|input| fits(old, input) && fits(new, input)).collect();
-    let extremes = [bases.first(), bases.get(bases.len() / 2), bases.last()];
-    let mut tried: Vec<(&Value, Option<Value>)> = Vec::new();
-    for base in extremes.into_iter().flatten().copied() {
-        if !tried.iter().any(|(known, _)| *known == base) {
-            tried.push((base, None));
-        }
-    }
-    if tried.is_empty() {
-        tried.extend(apart(old, new, &inputs));
-        found.extend(tried.iter().map(|(input, other)| Candidate {
-            new_input: other.clone(),
-            ..Candidate::new(Scenario::plain((*input).clone()), Vec::new())
+    if !inputs.iter().any(|input| fits(old, input) && fits(new, input)) {
+        found.extend(apart(old, new, &inputs).map(|(input, other)| Candidate {
+            new_input: other,
+            ..Candidate::new(Scenario::plain(input.clone()), Vec::new())
         }));
     }
-    for make in [answers, messages] {
-        for (base, other) in &tried {
-            let made = make(old, new, base, hints).into_iter();
-            found.extend(made.map(|candidate| Candidate { new_input: other.clone(), ..candidate }));
-        }
-    }
+    asked(old, new, found)
+}
+
+/// Variations of a candidate that gets somewhere: what calls are answered, and what messages come when.
+pub(super) fn around(old: &Side, new: &Side, base: &Candidate, hints: &Hints) -> Vec<Candidate> {
+    let mut seen = BTreeSet::new();
+    let ids = old.plan.steps.iter().chain(&new.plan.steps).filter_map(|step| step.id.as_deref());
+    let answered = ids.filter(|id| seen.insert(*id)).flat_map(|id| at_call(old, new, id, base, hints));
+    answered.chain(messages(old, new, base, hints)).collect()
+}
+
+/// Every message at once, for every input.
+pub(super) fn together(old: &Side, new: &Side, bases: &[Candidate]) -> Vec<Candidate> {
     let all = everything(old, new);
-    if !all.is_empty() {
-        let together = |input: &Value| {
-            let timeline = vec![entry(SECOND, all.clone())];
-            let scenario = Scenario { timeline, ..Scenario::plain(input.clone()) };
-            Candidate::new(scenario, vec!["every message after 1s".to_owned()])
-        };
-        found.extend(inputs.iter().map(together));
+    if all.is_empty() {
+        return Vec::new();
     }
+    let with = |base: &Candidate| base.with("every message after 1s".to_owned(), vec![entry(SECOND, all.clone())]);
+    bases.iter().map(with).collect()
+}
+
+/// The same, and every query at the end.
+fn asked(old: &Side, new: &Side, mut candidates: Vec<Candidate>) -> Vec<Candidate> {
     let queries: BTreeSet<&str> = old.plan.query_names().into_iter().chain(new.plan.query_names()).collect();
-    for candidate in &mut found {
+    for candidate in &mut candidates {
         let asked = queries.iter().map(|name| Happening::Query { name: (*name).to_owned(), expect: None }).collect();
         candidate.scenario.timeline.push(Entry { after: END, together: asked, span: Default::default() });
     }
-    found
+    candidates
 }
 
 /// An input of each version, where none fits both: that of the new has what it shares with that of the old.
@@ -117,7 +125,7 @@ fn apart<'a>(old: &Side, new: &Side, inputs: &'a [Value]) -> Option<(&'a Value, 
     Some((one, Some(other)))
 }
 
-fn value(json: &Json) -> Option<Value> {
+pub(super) fn value(json: &Json) -> Option<Value> {
     from_json(&json.to_string()).ok()
 }
 
@@ -184,14 +192,6 @@ impl Hints {
     }
 }
 
-/// Calls and what they might be answered, for every call of both versions.
-fn answers(old: &Side, new: &Side, input: &Value, hints: &Hints) -> Vec<Candidate> {
-    let base = Candidate::new(Scenario::plain(input.clone()), Vec::new());
-    let mut seen = BTreeSet::new();
-    let ids = old.plan.steps.iter().chain(&new.plan.steps).filter_map(|step| step.id.as_deref());
-    ids.filter(|id| seen.insert(*id)).flat_map(|id| at_call(old, new, id, &base, hints)).collect()
-}
-
 /// Variations of a candidate in what one call is answered: one answer that fails for good, one that fails once, one that
 /// is late, each error that somebody names. None for a step that is no call.
 pub(super) fn at_call(old: &Side, new: &Side, id: &str, base: &Candidate, hints: &Hints) -> Vec<Candidate> {
@@ -216,13 +216,15 @@ pub(super) fn at_call(old: &Side, new: &Side, id: &str, base: &Candidate, hints:
     let mut add = |words: String, answers: Vec<Answer>| {
         let mut made = base.clone();
         made.scenario.answers.insert(id.to_owned(), answers);
+        made.words.retain(|known| !known.starts_with(&format!("`{id}` answers")));
         made.words.push(format!("`{id}` {words}"));
         found.push(made);
     };
     let at_once = |reaction: Reaction| Answer { after: Duration::ZERO, reaction };
+    let good = base.scenario.answers.get(id).and_then(|known| known.last()).cloned().unwrap_or_default();
     add("answers 409".into(), vec![at_once(fails(409))]);
-    add("answers 503 once".into(), vec![at_once(fails(503)), Answer::default()]);
-    add("answers 503 twice".into(), vec![at_once(fails(503)), at_once(fails(503)), Answer::default()]);
+    add("answers 503 once".into(), vec![at_once(fails(503)), good.clone()]);
+    add("answers 503 twice".into(), vec![at_once(fails(503)), at_once(fails(503)), good.clone()]);
     add("answers 503".into(), vec![at_once(fails(503))]);
     for code in [201, 204, 404] {
         add(format!("answers {code}"), vec![at_once(status(code))]);
@@ -242,9 +244,9 @@ pub(super) fn at_call(old: &Side, new: &Side, id: &str, base: &Candidate, hints:
     let limits: BTreeSet<i64> = limits.collect();
     for moment in limits.iter().chain(hints.moments.iter().filter(|m| !limits.contains(m)).take(6)) {
         let after = Duration(moment + SECOND);
-        add(format!("answers after {after}"), vec![Answer { after, reaction: Reaction::default() }]);
-        let late = Answer { after, reaction: Reaction::default() };
-        add(format!("answers after {after}, then at once"), vec![late, Answer::default()]);
+        let late = Answer { after, ..good.clone() };
+        add(format!("answers after {after}"), vec![late.clone()]);
+        add(format!("answers after {after}, then at once"), vec![late, good.clone()]);
     }
     let schemas = actions.iter().filter_map(|action| match action {
         Action::Http(http) => http.reply.as_ref(),
@@ -280,16 +282,13 @@ fn everything(old: &Side, new: &Side) -> Vec<Happening> {
 }
 
 /// Each message alone, early, twice, and just before and after each moment; and the cancel.
-fn messages(old: &Side, new: &Side, input: &Value, hints: &Hints) -> Vec<Candidate> {
+fn messages(old: &Side, new: &Side, base: &Candidate, hints: &Hints) -> Vec<Candidate> {
     let mut moments: Vec<i64> = vec![SECOND];
     moments.extend(hints.moments.iter().take(5).flat_map(|m| [m - SECOND, m + SECOND]).filter(|m| *m > 0));
     moments.sort_unstable();
     moments.dedup();
     let mut found = Vec::new();
-    let mut add = |words: String, timeline: Vec<Entry>| {
-        let scenario = Scenario { timeline, ..Scenario::plain(input.clone()) };
-        found.push(Candidate::new(scenario, vec![words]));
-    };
+    let mut add = |words: String, timeline: Vec<Entry>| found.push(base.with(words, timeline));
     for happening in everything(old, new) {
         let mut shapes = vec![happening.clone()];
         let (word, name) = match &happening {

@@ -1,6 +1,6 @@
 //! Control flow: conditions, ways and branches, loops.
 
-use super::finding::{Change, Finder, Seen};
+use super::finding::{Change, Finder, Seen, short};
 use super::matching::{Pair, Slot, acts, paired_slots, slots};
 use super::model::Certainty;
 use super::spelling::Spelling;
@@ -42,15 +42,18 @@ fn condition(
     let before = old.as_ref().map(|c| Spelling::default().expression(&c.expression)).unwrap_or_default();
     let after = new.as_ref().map(|c| finder.spelling.expression(&c.expression)).unwrap_or_default();
     let label = pair.label();
+    // As the authors wrote them; what counts is spelled without the blanks.
+    let written = |c: &Option<Condition>| c.as_ref().map_or(String::new(), |c| short(c.expression.source()));
+    let (was, is) = (written(&old), written(&new));
     let message = match (old.is_some(), new.is_some()) {
-        (false, _) => format!("{label} now happens only if `{after}`"),
-        (_, false) => format!("{label} now happens whether or not `{before}`"),
-        _ => format!("the condition of {label} is `{after}` now, it was `{before}`"),
+        (false, _) => format!("{label} now happens only if `{is}`"),
+        (_, false) => format!("{label} now happens whether or not `{was}`"),
+        _ => format!("the condition of {label} is `{is}` now, it was `{was}`"),
     };
     differ(finder, pair, id, key, &before, &after, message);
     let constant = |c: &Option<Condition>| c.as_ref().is_some_and(|c| c.expression.is_constant());
     if constant(&new) && !constant(&old) && id == "condition-changed" {
-        let message = format!("the condition of {label} is the same in every run now: `{after}`");
+        let message = format!("the condition of {label} is the same in every run now: `{is}`");
         differ(finder, pair, "condition-now-constant", key, &before, &after, message);
     }
 }

@@ -144,8 +144,7 @@ fn caught(finder: &mut Finder<'_>, pair: &Pair<'_>, old: &Fields, new: &Fields) 
     let mut say = |id: &'static str, key: &str, before: String, after: String, message: String| {
         let subject = format!("{} catch.{key}", pair.new.subject());
         let (old, new) = (Seen { span: span(old, key), value: before }, Seen { span: span(new, key), value: after });
-        let step = Some(pair.new.segment.clone());
-        finder.find(Change { id, subject, message, old, new, step, ..Change::default() });
+        finder.find(Change { id, subject, message, old, new, ..pair.blank() });
     };
     let (before, after) = (errors(old), errors(new));
     let narrower = match (&before, &after) {

@@ -38,6 +38,8 @@ pub struct Finding {
     pub about: Option<String>,
     /// The step it is about, as paths of runs name it: of the new version, or of the old where it is gone.
     pub step: Option<String>,
+    /// Where its step begins in the texts of both versions, in bytes.
+    pub(super) starts: (Option<usize>, Option<usize>),
     /// How many of the runs that are alive it is about, where they were asked.
     pub live: Option<Counts>,
     /// What people have decided about it.
@@ -107,6 +109,7 @@ pub(super) struct Change {
     pub certainty: Certainty,
     pub about: Option<String>,
     pub step: Option<String>,
+    pub starts: (Option<usize>, Option<usize>),
 }
 
 /// Gathers what is found.
@@ -149,6 +152,7 @@ impl<'a> Finder<'a> {
             subject: change.subject,
             about: change.about,
             step: change.step,
+            starts: change.starts,
             live: None,
             stand: Stand::Open,
         });

@@ -11,11 +11,13 @@ mod contract;
 mod control;
 mod failure;
 mod finding;
+mod guess;
 mod live;
 mod locals;
 mod matching;
 mod messages;
 mod model;
+mod picture;
 mod schema;
 pub mod show;
 mod spelling;
@@ -31,6 +33,7 @@ pub use catalogue::{ROWS, Row};
 pub use finding::{Finding, Place};
 pub use live::{About, Counts, Live, Mover, NOT_KNOWN, Reason, Verdict};
 pub use model::{Certainty, Direction, Fact, InFlight, Severities, Severity, Subject, derive};
+pub use picture::{Block, Picture};
 pub use witness::{Behaviour, Witness};
 
 use crate::diagnostic::{Diagnostic, Source, has_errors, render_all};
@@ -74,6 +77,8 @@ pub struct Review {
     pub findings: Vec<Finding>,
     /// The open runs of the old version by what a move would mean to them, where they were asked.
     pub live: Option<Counts>,
+    /// Of both versions.
+    pub pictures: (Picture, Picture),
 }
 
 /// One of the two versions, for people.
@@ -102,7 +107,9 @@ pub fn compare(old: &Side, new: &Side) -> Review {
     findings.sort_by_key(|f| {
         (std::cmp::Reverse(f.worst()), f.cosmetic, f.new.as_ref().or(f.old.as_ref()).map(Place::order))
     });
-    Review { old: Version::of(old), new: Version::of(new), findings, live: None }
+    let pictures =
+        (picture::picture(old, &findings, &|f| f.starts.0), picture::picture(new, &findings, &|f| f.starts.1));
+    Review { old: Version::of(old), new: Version::of(new), findings, live: None, pictures }
 }
 
 /// The same, and for each finding with an error an input and a scenario that show it, run on both versions. `scenarios`

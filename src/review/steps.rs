@@ -49,16 +49,13 @@ impl Pair<'_> {
         let subject = if key.is_empty() { self.new.subject() } else { format!("{}.{key}", self.new.subject()) };
         let old = Seen::at(key_span(self.old.step, key), before);
         let new = Seen::at(key_span(self.new.step, key), after);
-        Change {
-            id,
-            subject,
-            message,
-            old,
-            new,
-            about: about(self.new.step),
-            step: Some(self.new.segment.clone()),
-            ..Change::default()
-        }
+        Change { id, subject, message, old, new, about: about(self.new.step), ..self.blank() }
+    }
+
+    /// A change that is about this step, of which nothing else is known.
+    pub fn blank(&self) -> Change {
+        let starts = (Some(self.old.step.span.start), Some(self.new.step.span.start));
+        Change { step: Some(self.new.segment.clone()), starts, ..Change::default() }
     }
 
     /// How a message names it.
@@ -94,8 +91,7 @@ fn placed(finder: &mut Finder<'_>, pair: &Pair<'_>) {
             message,
             old: Seen::at(key_span(pair.old.step, "id"), before),
             new: Seen::at(key_span(pair.new.step, "id"), after),
-            step: Some(pair.new.segment.clone()),
-            ..Change::default()
+            ..pair.blank()
         });
     }
     let place = |at: &At<'_>| at.path.join(".");
@@ -199,6 +195,7 @@ fn alone(finder: &mut Finder<'_>, at: &At<'_>, gone: bool, moved: Option<&Pair<'
         certainty: Certainty { certain: step.verb.name != "wait", read: None },
         about: about(step),
         step: Some(at.segment.clone()),
+        starts: if gone { (Some(step.span.start), None) } else { (None, Some(step.span.start)) },
     });
 }
 
@@ -223,8 +220,7 @@ fn values(finder: &mut Finder<'_>, pair: &Pair<'_>) {
                     (_, None) => format!("`{name}` is not set here any more"),
                 };
                 let subject = format!("{}.{name}", pair.new.subject());
-                let step = Some(pair.new.segment.clone());
-                finder.find(Change { id: "value-changed", subject, message, old, new, step, ..Change::default() });
+                finder.find(Change { id: "value-changed", subject, message, old, new, ..pair.blank() });
             }
         }
         ("return", Field::Value(before), Field::Value(after)) => {

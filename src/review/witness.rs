@@ -4,24 +4,27 @@
 use std::collections::BTreeSet;
 
 use super::Side;
-use super::candidates::{Candidate, Hints, at_call, candidates};
+use super::candidates::{Candidate, Hints, around, at_call, plain, together};
 use super::catalogue::row;
 use super::finding::Finding;
+use super::guess::{Guess, knobs, settings};
 use super::live::lists;
-use super::model::{Severity, Subject};
+use super::model::{Direction, Severity, Subject};
 use crate::machine::{Refused, UpdateOutcome, What};
 use crate::plan::Plan;
 use crate::simulate::{Happening, Replied, Scenario, Status, simulate};
 use crate::value::{Duration, Value, to_json};
 
 /// Runs on each side, and lines of trace on both, after which nothing more is tried.
-const RUNS: usize = 300;
+const RUNS: usize = 400;
 const LINES: usize = 400_000;
+/// Runs that set the fields of which no schema speaks.
+const TURNS: usize = 600;
 /// Runs that come to the step of a finding from which a closer search goes on, and runs tried from each.
 const BASES: usize = 3;
 const NEAR: usize = 40;
 /// Runs of each version after which no closer search begins or goes on.
-const ALL: usize = 1_500;
+const ALL: usize = 2_000;
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Witness {
@@ -53,6 +56,8 @@ pub struct Behaviour {
     pub heard: Vec<String>,
     /// The steps that were entered, in order.
     pub way: Vec<String>,
+    /// Those too whose `when` failed.
+    touched: BTreeSet<String>,
 }
 
 impl Behaviour {
@@ -101,6 +106,7 @@ impl Behaviour {
             calls: report.attempts.iter().map(|(path, request)| (last(path), sent(request))).collect(),
             heard,
             way: entered.collect(),
+            touched: report.trace.iter().map(|(_, t)| last(&t.path)).collect(),
         };
         (behaviour, lines)
     }
@@ -181,6 +187,17 @@ struct Trial {
 }
 
 impl Trial {
+    /// The steps that it came to, on each side.
+    fn came(&self) -> BTreeSet<(bool, String)> {
+        let old = self.old.touched.iter().map(|step| (false, step.clone()));
+        old.chain(self.new.touched.iter().map(|step| (true, step.clone()))).collect()
+    }
+
+    /// Whether the scenario says what this step is answered.
+    fn answers(&self, step: &str) -> bool {
+        self.candidate.scenario.answers.contains_key(step)
+    }
+
     fn callers(&self) -> bool {
         self.old.seen() != self.new.seen()
     }
@@ -204,7 +221,7 @@ pub(super) fn attach(findings: &mut [Finding], old: &Side, new: &Side, scenarios
     }
     let hints = Hints::of(old, new);
     let mut trials = Trials { old, new, hints, tried: Vec::new(), lines: 0 };
-    trials.run(candidates(old, new, scenarios, &trials.hints), RUNS, LINES);
+    trials.begin(scenarios);
     for finding in findings.iter_mut().filter(|finding| wanted(finding)) {
         finding.witness = trials.best(finding, number == 1);
         if finding.witness.is_none() && finding.worst() == Severity::Error {
@@ -223,6 +240,66 @@ struct Trials<'a> {
 }
 
 impl Trials<'_> {
+    /// Plain inputs, then variations of those that come to the most steps.
+    fn begin(&mut self, scenarios: &[Scenario]) {
+        self.run(plain(self.old, self.new, scenarios, &self.hints), RUNS, LINES);
+        self.turn();
+        let bases = self.bases();
+        self.run(together(self.old, self.new, &bases), RUNS, LINES);
+        let made: Vec<Vec<Candidate>> =
+            bases.iter().map(|base| around(self.old, self.new, base, &self.hints)).collect();
+        let longest = made.iter().map(Vec::len).max().unwrap_or(0);
+        // One of each in turn, so that none is left out for want of runs.
+        let mixed = (0..longest).flat_map(|at| made.iter().filter_map(move |all| all.get(at)));
+        self.run(mixed.cloned().collect(), RUNS, LINES);
+    }
+
+    /// Sets the fields of which no schema speaks. Settings that bring a run to a step where none was before are kept, and
+    /// one more field is set in them, before it goes on where it was.
+    fn turn(&mut self) {
+        let (knobs, settings) = (knobs(self.old, self.new), settings(&self.hints));
+        let Some(base) = self.bases().into_iter().next().filter(|_| !knobs.is_empty()) else { return };
+        let mut known: BTreeSet<(bool, String)> = self.tried.iter().flat_map(Trial::came).collect();
+        // Each with the knob to begin with, and how many of its settings were tried.
+        let mut kept = vec![(Guess::default(), 0, 0)];
+        for _ in 0..TURNS {
+            while kept.last().is_some_and(|(.., tried)| *tried == knobs.len() * settings.len()) {
+                kept.pop();
+            }
+            let Some((guess, first, tried)) = kept.last_mut() else { return };
+            let at = (*first + *tried / settings.len()) % knobs.len();
+            let (Some(knob), Some(setting)) = (knobs.get(at), settings.get(*tried % settings.len())) else { return };
+            let turned = guess.with(knob, setting);
+            *tried += 1;
+            let before = self.tried.len();
+            self.run(vec![turned.applied(&base)], 1, LINES);
+            let Some(trial) = self.tried.get(before) else { return };
+            let more: Vec<(bool, String)> = trial.came().into_iter().filter(|step| !known.contains(step)).collect();
+            if !more.is_empty() {
+                known.extend(more);
+                kept.push((turned, at + 1, 0));
+            }
+        }
+    }
+
+    /// Runs that both take, such that together they come to as many steps as may be; the simplest where some are alike.
+    fn bases(&self) -> Vec<Candidate> {
+        let mut known: BTreeSet<(bool, String)> = BTreeSet::new();
+        let mut found: Vec<&Trial> = Vec::new();
+        let taken = |trial: &&Trial| trial.old.refused.is_none() && trial.new.refused.is_none();
+        while found.len() < BASES {
+            let left = self.tried.iter().filter(taken).filter(|t| !found.iter().any(|known| std::ptr::eq(*known, *t)));
+            let gain = |trial: &Trial| trial.came().iter().filter(|step| !known.contains(*step)).count();
+            let Some(next) = left.max_by_key(|trial| (gain(trial), std::cmp::Reverse(trial.size))) else { break };
+            if !found.is_empty() && gain(next) == 0 {
+                break;
+            }
+            known.extend(next.came());
+            found.push(next);
+        }
+        found.into_iter().map(|trial| trial.candidate.clone()).collect()
+    }
+
     /// At most so many runs of each version, and until so many lines of trace were written by all.
     fn run(&mut self, candidates: Vec<Candidate>, runs: usize, lines: usize) {
         for candidate in candidates.into_iter().take(runs) {
@@ -244,7 +321,9 @@ impl Trials<'_> {
     /// What shows most of it, then what is simple.
     fn best(&self, finding: &Finding, alone: bool) -> Option<Witness> {
         let shown = self.tried.iter().filter(|trial| trial.any() && shows(trial, finding, alone));
-        let best = shown.min_by_key(|trial| (!about(trial, finding), trial.size))?;
+        let broken = |trial: &Trial| [&trial.old, &trial.new].iter().any(|b| b.error.as_deref() == Some("expression"));
+        let best =
+            shown.min_by_key(|trial| (!about(trial, finding), !precise(trial, finding), broken(trial), trial.size))?;
         Some(Witness {
             input: best.candidate.scenario.input.clone(),
             new_input: best.candidate.new_input.clone(),
@@ -260,7 +339,8 @@ impl Trials<'_> {
         let Some(step) = &finding.step else { return };
         let came = |trial: &&Trial| trial.old.way.contains(step) || trial.new.way.contains(step);
         let mut near: Vec<&Trial> = self.tried.iter().filter(came).collect();
-        near.sort_by_key(|trial| trial.size);
+        let both = |trial: &Trial| trial.old.way.contains(step) && trial.new.way.contains(step);
+        near.sort_by_key(|trial| (!both(trial), trial.size));
         let calls: Vec<String> = [self.old, self.new].into_iter().flat_map(|side| inside(&side.plan, step)).collect();
         let calls: BTreeSet<&str> = calls.iter().map(String::as_str).collect();
         let each = NEAR / calls.len().max(1);
@@ -305,11 +385,30 @@ fn named(old: &Behaviour, new: &Behaviour) -> BTreeSet<String> {
 fn about(trial: &Trial, finding: &Finding) -> bool {
     let Some(about) = &finding.about else { return true };
     let (old, new) = (&trial.old, &trial.new);
-    let time = row(finding.id).is_some_and(|row| row.fact.subject == Subject::Time);
-    if time && old.took != new.took && (old.way.contains(about) || new.way.contains(about)) {
-        return true;
+    let told = match row(finding.id).map(|row| row.fact.subject) {
+        Some(Subject::Time) => old.took != new.took && (old.way.contains(about) || new.way.contains(about)),
+        // What comes of a failure of the step shows behind it.
+        Some(Subject::Failure) => trial.answers(about),
+        _ => false,
+    };
+    told || trial.named.iter().any(|name| name == about || name.contains(about.as_str()))
+}
+
+/// Whether it is the very thing that the finding says: of a call that is another, both were made; of a failure, it was
+/// the step's.
+fn precise(trial: &Trial, finding: &Finding) -> bool {
+    let (Some(about), Some(row)) = (&finding.about, row(finding.id)) else { return true };
+    let of = |behaviour: &Behaviour| -> Vec<String> {
+        behaviour.calls.iter().filter(|(step, _)| step == about).map(|(_, request)| to_json(request)).collect()
+    };
+    match (row.fact.subject, row.fact.direction) {
+        (Subject::Effect, Direction::Changed) => {
+            let (old, new) = (of(&trial.old), of(&trial.new));
+            old.first().zip(new.first()).is_some_and(|(old, new)| old != new)
+        }
+        (Subject::Failure, _) => trial.answers(about),
+        _ => true,
     }
-    trial.named.iter().any(|name| name == about || name.contains(about.as_str()))
 }
 
 /// Whether a trial shows what the finding says. `alone`: nothing else has changed that could have caused it.

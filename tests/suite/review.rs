@@ -402,6 +402,7 @@ fn formats() -> Result<(), String> {
         expect(said.contains(words), format!("{format}: `{words}` is not in\n{said}"))?;
     }
     let html = shown("html");
+    expect(html.contains("<b>charge · http</b> GET bank /charges"), "the picture lacks a step")?;
     expect(!html.contains("http://") && !html.contains("src="), "the page needs something else")
 }
 
@@ -428,6 +429,17 @@ fn approvals() -> Result<(), String> {
     expect(code == 2 && said.contains("the approval has no `fingerprint`"), format!("{code}: {said}"))
 }
 
+/// Boxes are closed, and what stands in them leads to a row of the table.
+fn boxes(html: &str) -> Result<(), String> {
+    let count = |what: &str| html.matches(what).count();
+    expect(count("<div") == count("</div>"), "a box is not closed")?;
+    for link in html.split("<a href=\"#").skip(1) {
+        let fingerprint = link.split('"').next().unwrap_or_default();
+        expect(html.contains(&format!("<tr id=\"{fingerprint}\"")), format!("{fingerprint} leads nowhere"))?;
+    }
+    Ok(())
+}
+
 /// Any two definitions can be compared: what is found one way has something to answer it the other way, and every format
 /// takes it.
 fn any_two() -> Result<(), String> {
@@ -441,6 +453,7 @@ fn any_two() -> Result<(), String> {
         expect(counts(&there) == counts(&back), format!("{one} and {other} differ one way only"))?;
         let shown = [show::text(&there, true), show::markdown(&there, true), show::html(&there, true)];
         expect(shown.iter().all(|text| !text.is_empty()), "nothing is shown")?;
+        boxes(&shown[2]).map_err(|words| format!("{one} and {other}: {words}"))?;
         serde_json::from_str::<serde_json::Value>(&show::sarif(&there, true)).map_err(|e| e.to_string())?;
         let lines = show::annotations(&there, true);
         expect(lines.lines().all(|line| line.starts_with("::")), format!("an annotation has two lines:\n{lines}"))?;
