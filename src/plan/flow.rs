@@ -11,8 +11,26 @@ use crate::expression::{OPERATIONS, Scope, World};
 use crate::syntax::{Condition, Document, Field, Place, Step, Written, WrittenKind};
 use crate::value::{Time, Value};
 
+/// What of a definition can ever run.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Reach {
+    /// Whether any way leads to an end without an error.
+    pub ends: bool,
+    /// The steps that no way leads to.
+    pub never: Vec<Span>,
+}
+
+pub(crate) fn reach(document: &Document) -> Reach {
+    let mut complaints = Vec::new();
+    walk(document, BTreeSet::new(), &mut complaints)
+}
+
 /// `read` are names that were meant to be read, and are complained about for that.
-pub(super) fn check(document: &Document, mut read: BTreeSet<String>, complaints: &mut Vec<Diagnostic>) {
+pub(super) fn check(document: &Document, read: BTreeSet<String>, complaints: &mut Vec<Diagnostic>) {
+    walk(document, read, complaints);
+}
+
+fn walk(document: &Document, mut read: BTreeSet<String>, complaints: &mut Vec<Diagnostic>) -> Reach {
     let header = &document.header;
     let steps = header.steps("steps").unwrap_or(&[]);
     let vars = header.assignments("vars");
@@ -32,13 +50,14 @@ pub(super) fn check(document: &Document, mut read: BTreeSet<String>, complaints:
         read.extend(template.expressions().flat_map(|(e, _)| e.names()).map(|(name, _)| name.clone()));
     }
     let visible = &start | &level(steps);
-    let mut walk = Walk { document, visible, read, complaints, breaks: Vec::new() };
+    let mut walk = Walk { document, visible, read, complaints, breaks: Vec::new(), reach: Reach::default() };
     let begin = Known { surely: start.clone(), perhaps: start.clone(), reached: true };
     let after = walk.list(steps, begin.clone());
     // A handler may run at any moment after the start: what the main line sets may be there.
     let at_any_time = Known { perhaps: walk.visible.clone(), ..begin };
     walk.messages(&at_any_time);
-    let read = walk.read;
+    let Walk { read, mut reach, .. } = walk;
+    reach.ends |= after.reached;
     for (name, span) in
         places.into_iter().filter(|(name, _)| !read.contains(name) && !document.lost.contains(name) && usable(name))
     {
@@ -46,6 +65,7 @@ pub(super) fn check(document: &Document, mut read: BTreeSet<String>, complaints:
         complaints.push(Diagnostic::warning(Code::UnusedName, span, message).help("use it or remove it"));
     }
     returns(document, after.reached, complaints);
+    reach
 }
 
 /// Names that are set on every way to a place, and on some way.
@@ -83,6 +103,7 @@ struct Walk<'a> {
     complaints: &'a mut Vec<Diagnostic>,
     /// What is known at each `break` of the loops around, innermost last.
     breaks: Vec<Option<Known>>,
+    reach: Reach,
 }
 
 impl Walk<'_> {
@@ -136,6 +157,9 @@ impl Walk<'_> {
         // Said once, at the first step that never runs.
         let mut said = !known.reached;
         for step in steps {
+            if !known.reached {
+                self.reach.never.push(step.span);
+            }
             if !known.reached && !said {
                 said = true;
                 let message = "this step never runs: the one before it always leaves";
@@ -158,7 +182,10 @@ impl Walk<'_> {
                 let other = step.fields.steps("else").map_or_else(|| before.clone(), |s| self.list(s, before.clone()));
                 after = then.meet(other);
             }
-            ("return" | "fail" | "continue", _) => after.reached = false,
+            ("return" | "fail" | "continue", _) => {
+                self.reach.ends |= before.reached && step.verb.name == "return";
+                after.reached = false;
+            }
             ("break", _) => {
                 if let Some(breaks) = self.breaks.last_mut() {
                     *breaks = Some(match breaks.take() {

@@ -6,6 +6,7 @@
 mod check;
 mod example;
 mod flow;
+mod history;
 mod lower;
 mod owners;
 mod schema;
@@ -15,6 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 pub use example::example;
+pub(crate) use flow::reach;
 pub use schema::{Schema, Violation};
 
 use crate::diagnostic::{Diagnostic, has_errors};

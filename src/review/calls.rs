@@ -4,6 +4,7 @@
 use super::contract::quoted;
 use super::finding::{Change, Finder, Seen};
 use super::matching::{Pair, acts};
+use super::model::Certainty;
 use super::schema::differences;
 use super::spelling::{Spelling, id_of};
 use super::steps::differ;
@@ -40,7 +41,7 @@ pub(super) fn reused(finder: &mut Finder<'_>, pair: &Pair<'_>) {
     let (before, after) = (Spelling::default().body(pair.old.step), finder.spelling.body(pair.new.step));
     let message = format!("{} is the name of something else now", pair.label());
     let mut change = pair.change("step-id-reused", "", &before, &after, message);
-    change.certainty.certain = acts(pair.old.step) || acts(pair.new.step);
+    change.certainty = Certainty::of(acts(pair.old.step) || acts(pair.new.step));
     finder.find(change);
 }
 

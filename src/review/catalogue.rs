@@ -87,7 +87,7 @@ const fn severity(letter: char) -> Option<Option<Severity>> {
 }
 
 use Direction::{Added, Changed, Narrowed, Removed, Reordered, Widened};
-use Subject::{CallerIn, CallerOut, Control, Effect, Failure, Manner, Platform, Time, Words};
+use Subject::{Budget, CallerIn, CallerOut, Control, Effect, Failure, Manner, Platform, Time, Words};
 
 /// Every id. In an exception `=` keeps the letter of the model and `-` says that it does not apply.
 pub static ROWS: &[Row] = &[
@@ -199,6 +199,8 @@ pub static ROWS: &[Row] = &[
     fact("race-became-parallel", Control, Removed).but(['=', '=', 'B'], "the branches that are open have another end"),
     fact("parallel-became-race", Control, Removed).but(['=', '=', 'B'], "the branches that are open have another end"),
     fact("loop-bound-changed", Manner, Changed),
+    fact("step-unreachable", Control, Narrowed),
+    promise("end-unreachable", Control, Removed).but(['=', '=', 'B'], "a run that is moved has no end to go to"),
     // time
     fact("wait-shortened", Time, Narrowed),
     fact("wait-lengthened", Time, Widened),
@@ -217,6 +219,8 @@ pub static ROWS: &[Row] = &[
     fact("catch-widened", Failure, Widened),
     fact("cancel-handling-removed", Control, Removed),
     fact("cancel-handling-added", Failure, Added),
+    // budget
+    fact("worst-case-history-raised", Budget, Widened),
     // words
     fact("summary-changed", Words, Changed),
     fact("owner-changed", Words, Changed),

@@ -101,8 +101,8 @@ pub(super) fn certainty(difference: &Difference, read: &BTreeSet<Vec<String>>, r
         .collect();
     let touches = |found: &Vec<String>| found.iter().zip(&path).all(|(a, b)| a == b);
     match difference.kind {
-        Kind::Removed { refused } => Certainty { certain: refused, read: Some(read.iter().any(touches)) },
-        Kind::Tightened { certain } => Certainty { certain, read: None },
+        Kind::Removed { refused } => Certainty { read: Some(read.iter().any(touches)), ..Certainty::of(refused) },
+        Kind::Tightened { certain } => Certainty::of(certain),
         _ => Certainty::default(),
     }
 }

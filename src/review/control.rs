@@ -194,7 +194,7 @@ fn say(
     // A list that calls nobody breaks no promise to those who are called; an error that is not caught is felt anyway.
     let acts = old.into_iter().chain(new).flat_map(|slot| slot.steps).any(acts);
     finder.find(Change {
-        certainty: Certainty { certain: acts || kind == "catch", read: None },
+        certainty: Certainty::of(acts || kind == "catch"),
         subject: format!("{} {kind}", change.subject),
         old: span(old, change.old.clone()),
         new: span(new, change.new.clone()),

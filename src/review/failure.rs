@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::calls::proven;
 use super::finding::{Change, Finder, Seen};
 use super::matching::{Pair, paired_slots, slots};
+use super::model::Certainty;
 use super::spelling::Spelling;
 use super::steps::differ;
 use crate::plan::{Action, Plan, Retry};
@@ -74,7 +75,7 @@ fn retry(finder: &mut Finder<'_>, pair: &Pair<'_>) {
     let (one, other) = (shown(&before), shown(&after));
     let mut change = pair.change(id, "retry", &one, &other, format!("{label} {words}: {other}; it was {one}"));
     // Where errors are passed over, a failure ends nothing.
-    change.certainty.certain = matches!(pair.new.step.fields.text("on-error"), None | Some("fail"));
+    change.certainty = Certainty::of(matches!(pair.new.step.fields.text("on-error"), None | Some("fail")));
     finder.find(change);
 }
 

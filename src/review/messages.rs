@@ -113,7 +113,7 @@ fn payload(finder: &mut Finder<'_>, ids: &Ids, old: &Named, new: &Named) {
         found.about = Some(new.name.clone());
         found.certainty = match difference.kind {
             // Nothing is read of what is not there any more, and a run that holds it unread holds it whole.
-            Kind::Removed { refused } => Certainty { certain: refused, read: None },
+            Kind::Removed { refused } => Certainty::of(refused),
             _ => Certainty { read: None, ..certainty(&difference, &read, &["payload"]) },
         };
         found.old.span = found.old.span.or(Some(old.span));

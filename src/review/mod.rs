@@ -24,6 +24,7 @@ mod spelling;
 mod steps;
 mod time;
 mod values;
+mod whole;
 mod witness;
 
 use std::sync::Arc;

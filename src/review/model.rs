@@ -41,6 +41,8 @@ pub enum Subject {
     Failure,
     /// How a run is found and started.
     Platform,
+    /// How much of what the platform allows a run can use up.
+    Budget,
     /// Words for people.
     Words,
 }
@@ -67,15 +69,22 @@ pub struct Fact {
 /// What the place of detection knows beyond the kind of fact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Certainty {
-    /// Whether the old contract is certainly broken, and not only perhaps.
-    pub certain: bool,
+    /// The gravest that it can be: a warning where the old contract is only perhaps broken.
+    pub most: Severity,
     /// Whether later steps read what changed; `None` where that is not the question.
     pub read: Option<bool>,
 }
 
 impl Default for Certainty {
     fn default() -> Self {
-        Certainty { certain: true, read: None }
+        Certainty { most: Severity::Error, read: None }
+    }
+}
+
+impl Certainty {
+    /// Whether the old contract is certainly broken, and not only perhaps.
+    pub fn of(certain: bool) -> Certainty {
+        Certainty { most: if certain { Severity::Error } else { Severity::Warning }, read: None }
     }
 }
 
@@ -127,6 +136,8 @@ pub fn derive(fact: Fact) -> Severities {
         (Subject::Failure, _, _) => (W, W, S),
         (Subject::Platform, Removed | Changed, _) => (E, W, None),
         (Subject::Platform, _, _) => (None, None, B),
+        // A run that uses up what it may is ended, whoever waits for it; the runs that are alive keep their own steps.
+        (Subject::Budget, _, _) => (E, None, S),
         (Subject::Words, _, _) => (None, None, None),
     };
     Severities { callers, downstream, in_flight }
@@ -136,11 +147,8 @@ impl Severities {
     /// What the place of detection knows is applied: a break that is only possible is a warning, and what is read
     /// reaches the calls.
     pub fn tempered(mut self, by: Certainty) -> Severities {
-        if !by.certain {
-            let at_most_warning = |s: Severity| s.min(Severity::Warning);
-            self.callers = self.callers.map(at_most_warning);
-            self.downstream = self.downstream.map(at_most_warning);
-        }
+        self.callers = self.callers.map(|severity| severity.min(by.most));
+        self.downstream = self.downstream.map(|severity| severity.min(by.most));
         match by.read {
             Some(true) => self.downstream = self.downstream.max(W),
             Some(false) => self.in_flight = self.in_flight.map(|_| InFlight::Safe),

@@ -8,7 +8,7 @@ use super::finding::{Change, Finder, Seen};
 use super::matching::{At, Matched, Moved, Pair, acts, label};
 use super::model::Certainty;
 use super::spelling::{Spelling, id_of};
-use super::{calls, control, failure, time};
+use super::{calls, control, failure, time, whole};
 use crate::diagnostic::Span;
 use crate::syntax::{Assignment, Field, Step};
 
@@ -41,6 +41,7 @@ pub(super) fn find(finder: &mut Finder<'_>, matched: &Matched<'_>) {
         }
     }
     calls::services(finder);
+    whole::find(finder, matched);
 }
 
 impl Pair<'_> {
@@ -110,7 +111,8 @@ fn placed(finder: &mut Finder<'_>, pair: &Pair<'_>) {
     if let Some((id, message)) = moved.filter(|_| pair.new.step.verb.name != "log") {
         let mut change = pair.change(id, "", &from, &to, message);
         change.new.value.push_str(pair.passed.as_ref().map_or("", |passed| &passed.words));
-        change.certainty.certain = pair.passed.as_ref().map_or_else(|| acts(pair.new.step), |passed| passed.acts);
+        let certain = pair.passed.as_ref().map_or_else(|| acts(pair.new.step), |passed| passed.acts);
+        change.certainty = Certainty::of(certain);
         finder.find(change);
     }
 }
@@ -128,7 +130,7 @@ fn another_verb(finder: &mut Finder<'_>, pair: &Pair<'_>) {
         _ => ("step-verb-changed", format!("{label} is `{after}` now, it was `{before}`")),
     };
     let mut change = pair.change(id, "", before, after, message);
-    change.certainty.certain = acts(pair.old.step) || acts(pair.new.step);
+    change.certainty = Certainty::of(acts(pair.old.step) || acts(pair.new.step));
     finder.find(change);
     if id != "step-verb-changed" {
         control::find(finder, pair);
@@ -192,7 +194,7 @@ fn alone(finder: &mut Finder<'_>, at: &At<'_>, gone: bool, moved: Option<&Pair<'
         old,
         new,
         // Nobody who is called misses a wait.
-        certainty: Certainty { certain: step.verb.name != "wait", read: None },
+        certainty: Certainty::of(step.verb.name != "wait"),
         about: about(step),
         step: Some(at.segment.clone()),
         starts: if gone { (Some(step.span.start), None) } else { (None, Some(step.span.start)) },

@@ -111,7 +111,7 @@ impl Variations<'_> {
                 let items = schema.get("items").cloned().unwrap_or_default();
                 let one = base.get(0).cloned().or_else(|| made(&demanding(self.root, &items, 0)));
                 let one = one.unwrap_or(json!("x"));
-                let lengths = near(["minItems", "maxItems"], 100).into_iter().chain([0, 2]);
+                let lengths = near(["minItems", "maxItems"], 10_000).into_iter().chain([0, 2]);
                 self.found.extend(lengths.map(|n| around(Json::Array(vec![one.clone(); n]))));
                 self.vary(&items, &one, &|value| around(json!([value])), depth + 1);
             }

@@ -12,12 +12,16 @@ use super::live::lists;
 use super::model::{Direction, Severity, Subject};
 use crate::machine::{Refused, UpdateOutcome, What};
 use crate::plan::Plan;
-use crate::simulate::{Happening, Replied, Scenario, Status, simulate};
+use crate::simulate::{Happening, Replied, Scenario, Status, simulate_within};
 use crate::value::{Duration, Value, to_json};
 
-/// Runs on each side, and lines of trace on both, after which nothing more is tried.
+/// Runs on each side, and lines of trace and attempts on both, after which nothing more is tried.
 const RUNS: usize = 400;
-const LINES: usize = 400_000;
+const LINES: usize = 1_000_000;
+/// Events of one run after which nothing new is expected of it, at first and at least: an eighth of them after each run that
+/// has used up all, as a loop without an end does.
+const EVENTS: usize = 40_000;
+const FEWEST: usize = 2_000;
 /// Runs that set the fields of which no schema speaks.
 const TURNS: usize = 600;
 /// Runs that come to the step of a finding from which a closer search goes on, and runs tried from each.
@@ -61,8 +65,8 @@ pub struct Behaviour {
 }
 
 impl Behaviour {
-    fn of(plan: &Plan, scenario: &Scenario) -> (Behaviour, usize) {
-        let report = match simulate(plan, scenario) {
+    fn of(plan: &Plan, scenario: &Scenario, events: usize) -> (Behaviour, usize) {
+        let report = match simulate_within(plan, scenario, events) {
             Ok(report) => report,
             Err(refused) => return (Behaviour { refused: Some(reason(&refused)), ..Behaviour::default() }, 1),
         };
@@ -95,7 +99,7 @@ impl Behaviour {
         }
         heard.extend(report.unread.iter().map(|name| format!("signal `{name}` was never read")));
         let entered = report.trace.iter().filter(|(_, t)| t.what == What::Entered).map(|(_, t)| last(&t.path));
-        let lines = report.trace.len();
+        let lines = report.trace.len() + report.attempts.len();
         let behaviour = Behaviour {
             refused: None,
             key: report.key.clone(),
@@ -220,7 +224,7 @@ pub(super) fn attach(findings: &mut [Finding], old: &Side, new: &Side, scenarios
         return;
     }
     let hints = Hints::of(old, new);
-    let mut trials = Trials { old, new, hints, tried: Vec::new(), lines: 0 };
+    let mut trials = Trials { old, new, hints, tried: Vec::new(), lines: 0, events: EVENTS };
     trials.begin(scenarios);
     for finding in findings.iter_mut().filter(|finding| wanted(finding)) {
         finding.witness = trials.best(finding, number == 1);
@@ -237,6 +241,8 @@ struct Trials<'a> {
     hints: Hints,
     tried: Vec<Trial>,
     lines: usize,
+    /// How many each run may have.
+    events: usize,
 }
 
 impl Trials<'_> {
@@ -306,9 +312,12 @@ impl Trials<'_> {
             if self.lines > lines || self.tried.len() >= ALL {
                 return;
             }
-            let (old, some) = Behaviour::of(&self.old.plan, &candidate.scenario);
-            let (new, more) = Behaviour::of(&self.new.plan, &candidate.for_new());
+            let (old, some) = Behaviour::of(&self.old.plan, &candidate.scenario, self.events);
+            let (new, more) = Behaviour::of(&self.new.plan, &candidate.for_new(), self.events);
             self.lines += some + more;
+            if 2 * some.max(more) >= self.events {
+                self.events = FEWEST.max(self.events / 8);
+            }
             let words = &candidate.words;
             let size = to_json(&candidate.scenario.input).len()
                 + 40 * words.len()

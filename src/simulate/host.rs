@@ -13,7 +13,7 @@ use crate::machine::{
 use crate::plan::{Plan, example};
 use crate::value::{Duration, Time, Value};
 
-/// Events of one simulated run; beyond it, the simulation ends with what it has.
+/// Events of one simulated run; beyond them, the simulation ends with what it has.
 const EVENTS: usize = 1_000_000;
 
 /// The words for how a run stands, the same everywhere; `Waiting` is a run that nothing more happens to.
@@ -91,6 +91,11 @@ pub enum Replied {
 
 /// Runs until the run ends or nothing more can happen. Errors: an input that the service would refuse.
 pub fn simulate(plan: &Plan, scenario: &Scenario) -> Result<Report, Refused> {
+    simulate_within(plan, scenario, EVENTS)
+}
+
+/// The same, for so many events at most: a run that goes on after them is reported as it stands.
+pub fn simulate_within(plan: &Plan, scenario: &Scenario, events: usize) -> Result<Report, Refused> {
     let Prepared { key, input } = prepare(plan, scenario.input.clone(), None)?;
     let run = Run {
         id: format!("{}.{key}", plan.process()),
@@ -116,7 +121,7 @@ pub fn simulate(plan: &Plan, scenario: &Scenario) -> Result<Report, Refused> {
         held: None,
         last: scenario.at,
     };
-    host.run();
+    host.run(events);
     Ok(host.report(key))
 }
 
@@ -180,7 +185,7 @@ struct Host<'a> {
 }
 
 impl Host<'_> {
-    fn run(&mut self) {
+    fn run(&mut self, events: usize) {
         self.schedule(self.scenario.at, Class::Started, 0);
         let instants = self.scenario.timeline.iter().flat_map(|entry| entry.together.iter().map(|_| entry.after));
         for (at, (after, happening)) in instants.zip(self.happenings.clone()).enumerate() {
@@ -193,7 +198,7 @@ impl Host<'_> {
             };
             self.schedule(self.scenario.at.plus(after), class, u64::try_from(at).unwrap_or(u64::MAX));
         }
-        for _ in 0..EVENTS {
+        for _ in 0..events {
             let Some((key, slot)) = self.queue.pop_first() else { return };
             if self.state.end().is_some() && !matches!(slot.class, Class::Signal | Class::Update | Class::Query) {
                 continue;

@@ -7,7 +7,7 @@ mod host;
 mod scenario;
 
 pub use expectation::{Mismatch, check, misfits};
-pub use host::{Deal, Replied, Report, Status, simulate};
+pub use host::{Deal, Replied, Report, Status, simulate, simulate_within};
 pub use scenario::{
     Answer, Entry, Expectation, Happening, Reaction, ReplyExpectation, Scenario, read_scenario, scenario_from,
 };

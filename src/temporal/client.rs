@@ -132,6 +132,8 @@ pub struct Description {
     /// Milliseconds since 1970.
     pub started: i64,
     pub closed: Option<i64>,
+    /// Events of its history.
+    pub events: u64,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -300,6 +302,7 @@ impl Temporal {
             run_id: if info.first_run_id.is_empty() { run_id } else { info.first_run_id },
             started: info.start_time.as_ref().map_or(0, |t| millis(t.seconds, t.nanos)),
             closed: info.close_time.as_ref().map(|t| millis(t.seconds, t.nanos)),
+            events: u64::try_from(info.history_length).unwrap_or(0),
         })
     }
 
@@ -450,6 +453,7 @@ impl Temporal {
                         run_id: if info.first_run_id.is_empty() { execution.run_id } else { info.first_run_id },
                         started: info.start_time.as_ref().map_or(0, |t| millis(t.seconds, t.nanos)),
                         closed: info.close_time.as_ref().map(|t| millis(t.seconds, t.nanos)),
+                        events: u64::try_from(info.history_length).unwrap_or(0),
                     },
                 }
             })

@@ -232,6 +232,7 @@ fn scenario_on(
     let last =
         live.iter().rev().find(|i| report.status == Status::Waiting || ended(i)).ok_or("no instance saw the end")?;
     same_trace(plan, &report, last)?;
+    short_enough(plan, scenario, &stage)?;
     // The history, replayed by this code, feeds the same events again.
     server.runtime.block_on(stage.client.replay(id)).map_err(|e| format!("replay: {e}"))?;
     let all = server.instances(id);
@@ -242,6 +243,20 @@ fn scenario_on(
     let process = plan.process().to_owned();
     let run = Run { id: format!("{process}.{key}"), uid, key, process, version: plan.version() };
     pure(plan, State::new(run, input), last)
+}
+
+/// The history is no longer than the definition lets us reckon, and the messages and cancels that came.
+fn short_enough(plan: &Plan, scenario: &Scenario, stage: &Stage<'_>) -> Result<(), String> {
+    // A worker that stops may let tasks time out, which no definition knows of.
+    let Some(most) = plan.worst_case_history().filter(|_| !stage.own) else { return Ok(()) };
+    // A message is two events at most, and the task in which it is taken, with its mark.
+    let happenings = scenario.timeline.iter().map(|entry| entry.together.len() as u64).sum::<u64>();
+    let description = stage.server.runtime.block_on(stage.client.describe(&stage.id)).map_err(|e| e.to_string())?;
+    let most = most + 6 * happenings;
+    if description.events > most {
+        return Err(format!("the history has {} events, reckoned were {most}", description.events));
+    }
+    Ok(())
 }
 
 /// A scenario in which a worker stops needs one that no other test waits for.

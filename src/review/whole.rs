@@ -1,0 +1,80 @@
+//! What a change means for the definition as a whole: whether it can end, what never runs any more, how long the history
+//! of a run can become.
+
+use super::Side;
+use super::finding::{Change, Finder, Seen};
+use super::matching::{Matched, Pair};
+use super::model::{Certainty, Severity};
+use crate::diagnostic::Span;
+use crate::plan::reach;
+use crate::syntax::Step;
+
+/// Events of a history from which Temporal warns, and at which it ends the run (defaults of its server).
+const WARNS: u64 = 10_240;
+const ENDS: u64 = 51_200;
+/// Below a tenth of that nobody need look.
+const TELLS: u64 = 1_024;
+
+pub(super) fn find(finder: &mut Finder<'_>, matched: &Matched<'_>) {
+    let (before, after) = (reach(&finder.old.document), reach(&finder.new.document));
+    if before.ends && !after.ends {
+        finder.find(Change {
+            id: "end-unreachable",
+            subject: "steps".into(),
+            message: "no run comes to its end any more".into(),
+            old: Seen { span: steps(finder.old), value: "ends".into() },
+            new: Seen { span: steps(finder.new), value: "does not end".into() },
+            ..Change::default()
+        });
+    }
+    let dead = |step: &Step| after.never.contains(&step.span);
+    let newly = |pair: &&Pair<'_>| {
+        dead(pair.new.step)
+            && !before.never.contains(&pair.old.step.span)
+            && !pair.new.around.iter().any(|around| dead(around))
+            && pair.new.step.verb.name != "log"
+    };
+    let found: Vec<Change> = matched
+        .pairs
+        .iter()
+        .filter(newly)
+        .map(|pair| {
+            let message = format!("{} never runs now: no way leads to it", pair.label());
+            pair.change("step-unreachable", "", "reached", "never reached", message)
+        })
+        .collect();
+    found.into_iter().for_each(|change| finder.find(change));
+    history(finder);
+}
+
+/// The longest history that is possible, where it is longer now.
+fn history(finder: &mut Finder<'_>) {
+    let Some(before) = finder.old.plan.worst_case_history() else { return };
+    let (most, words) = match finder.new.plan.worst_case_history() {
+        None => (Severity::Warning, "nothing bounds the history of a run any more".to_owned()),
+        Some(after) if after <= before || after < TELLS => return,
+        Some(after) => {
+            let words = format!("the history of a run can have {after} events now");
+            match after {
+                ENDS.. => (Severity::Error, format!("{words}, and Temporal ends a run at {ENDS}")),
+                WARNS.. => (Severity::Warning, format!("{words}, and Temporal warns from {WARNS}")),
+                _ => (Severity::Info, words),
+            }
+        }
+    };
+    let after = finder.new.plan.worst_case_history().map_or("none".to_owned(), |after| after.to_string());
+    finder.find(Change {
+        id: "worst-case-history-raised",
+        subject: "history".into(),
+        message: format!("{words}; it was {before} at most"),
+        old: Seen { span: steps(finder.old), value: before.to_string() },
+        new: Seen { span: steps(finder.new), value: after },
+        certainty: Certainty { most, read: None },
+        ..Change::default()
+    });
+}
+
+/// Where the steps of a version stand.
+fn steps(side: &Side) -> Option<Span> {
+    side.document.header.entry("steps").map(|entry| entry.key_span)
+}
