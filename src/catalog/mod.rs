@@ -287,6 +287,12 @@ fn sorted(folder: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
+/// The process and the version whose definition a file such as `definitions/UserGranted/v1.yaml` is, by its name.
+pub fn place_of(file: &Path) -> Option<(String, i64)> {
+    let version = version_of(&file.file_name()?.to_string_lossy())?;
+    Some((file.parent()?.file_name()?.to_string_lossy().into_owned(), version))
+}
+
 /// `v12.yaml` is version 12.
 fn version_of(name: &str) -> Option<i64> {
     let number = name.strip_prefix('v')?.strip_suffix(".yaml")?;

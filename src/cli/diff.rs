@@ -1,21 +1,22 @@
 //! `fermata diff OLD NEW`: what a change means for callers, for those who are called, and for runs that are alive.
 
 use std::path::Path;
-use std::process::Command;
 
 use super::host::{self, Environment};
 use super::impact::judge;
+use super::sides::{Change, changes, is_folder, load};
 use super::{COULD_NOT, FINDINGS, OK, colour};
-use crate::catalog::{Catalog, scenario_files};
+use crate::catalog::scenario_files;
 use crate::diagnostic::{Source, has_errors, render_all};
-use crate::review::{Approval, Severity, Side, compare_with, is_date, read_approvals, show};
+use crate::review::{Approval, Review, Severity, compare_with, compare_with_nothing, is_date, read_approvals, show};
 use crate::simulate::{Scenario, read_scenario};
 use crate::temporal::count;
 use crate::value::Time;
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
-    /// A file, `REF:PATH` of git, `Process@2`, or the digest of a version (`sha256:…`, or how it begins)
+    /// A file, `REF:PATH` of git, `Process@2`, the digest of a version (`sha256:…`, or how it begins), or a folder of
+    /// definitions, here or in git (`main:definitions`)
     old: String,
     /// The same
     new: String,
@@ -75,104 +76,78 @@ fn review(arguments: &Arguments) -> Result<u8, String> {
         Some(day) => return Err(format!("--today: `{day}` is not a day such as 2026-12-31")),
         None => today(),
     };
-    let definitions = &arguments.environment.definitions;
-    let old = load(&arguments.old, definitions)?;
-    let new = load(&arguments.new, definitions)?;
-    let process = new.plan.process();
-    let mut review = compare_with(&old, &new, &scenarios(definitions, process)?);
-    review.approve(&approvals(definitions, process)?, &today);
+    let (old, new) = (arguments.old.as_str(), arguments.new.as_str());
+    let own = &arguments.environment.definitions;
+    let changes = match (is_folder(old), is_folder(new)) {
+        (true, true) => changes(old, new)?,
+        (false, false) => vec![(Some(load(old, own)?), Some(load(new, own)?))],
+        (true, false) => return Err(format!("{old} is a folder, and {new} is none: compare two of a kind")),
+        (false, true) => return Err(format!("{new} is a folder, and {old} is none: compare two of a kind")),
+    };
+    // Scenarios and approvals stand beside the new versions.
+    let definitions = if Path::new(new).is_dir() { Path::new(new) } else { own };
+    let mut reviews = Vec::new();
+    for change in &changes {
+        let Some(side) = change.1.as_ref().or(change.0.as_ref()) else { continue };
+        let process = side.plan.process();
+        let mut review = match change {
+            (Some(old), Some(new)) => compare_with(old, new, &scenarios(definitions, process)?),
+            (_, new) => compare_with_nothing(side, new.is_none()),
+        };
+        review.approve(&approvals(definitions, process)?, &today);
+        reviews.push(review);
+    }
     if arguments.live {
-        let mut done = Ok(());
-        let code = host::block_on(async {
-            done = judge(&arguments.environment, &old, &new).await.map(|runs| count(&mut review, &runs));
-            Ok(())
-        });
-        done?;
-        if code != OK {
-            return Ok(code);
-        }
+        ask(&arguments.environment, &changes, &mut reviews)?;
     }
-    let all = arguments.all;
-    match arguments.format {
-        DiffFormat::Text => print!("{}", show::text(&review, all)),
-        DiffFormat::Json => println!("{}", show::json(&review)),
-        DiffFormat::Markdown => print!("{}", show::markdown(&review, all)),
-        DiffFormat::Html => print!("{}", show::html(&review, all)),
-        DiffFormat::Sarif => println!("{}", show::sarif(&review, all)),
-        DiffFormat::Github => print!("{}", show::annotations(&review, all)),
-    }
+    show(arguments, &reviews);
     let level = match arguments.level {
         Level::Error => Severity::Error,
         Level::Warning => Severity::Warning,
         Level::Info => Severity::Info,
     };
-    let open = review.open(level).next().is_some();
+    let open = reviews.iter().any(|review| review.open(level).next().is_some());
     Ok(if open { FINDINGS } else { OK })
+}
+
+/// Counts the open runs of each old version that has a new one.
+fn ask(environment: &Environment, changes: &[Change], reviews: &mut [Review]) -> Result<(), String> {
+    let mut done = Ok(());
+    host::block_on(async {
+        for (change, review) in changes.iter().zip(reviews) {
+            if let (Some(old), Some(new)) = change {
+                match judge(environment, old, new).await {
+                    Ok(runs) => count(review, &runs),
+                    Err(words) => done = Err(words),
+                }
+            }
+        }
+        Ok(())
+    });
+    done
+}
+
+fn show(arguments: &Arguments, reviews: &[Review]) {
+    let all = arguments.all;
+    let each = |show: &dyn Fn(&Review) -> String| reviews.iter().map(show).collect::<Vec<_>>().join("\n");
+    let none = if reviews.is_empty() { "No process has changed.\n" } else { "" };
+    match arguments.format {
+        DiffFormat::Text => print!("{none}{}", each(&|review| show::text(review, all))),
+        DiffFormat::Json => match reviews {
+            [one] if !is_folder(&arguments.new) => println!("{}", show::json(one)),
+            many => println!("{}", serde_json::json!({ "reviews": many.iter().map(show::json).collect::<Vec<_>>() })),
+        },
+        DiffFormat::Markdown => print!("{none}{}", each(&|review| show::markdown(review, all))),
+        DiffFormat::Html => print!("{}", show::html(reviews, all)),
+        DiffFormat::Sarif => println!("{}", show::sarif(reviews, all)),
+        DiffFormat::Github => reviews.iter().for_each(|review| print!("{}", show::annotations(review, all))),
+    }
 }
 
 fn today() -> String {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     let now = Time(i64::try_from(since.as_millis()).unwrap_or(i64::MAX)).to_string();
     now.chars().take(10).collect()
-}
-
-/// A definition by file, by version, by digest, or out of git. Errors: words, or every complaint.
-pub(super) fn load(name: &str, definitions: &Path) -> Result<Side, String> {
-    let file = Path::new(name);
-    if file.is_file() {
-        let text = std::fs::read_to_string(file).map_err(|e| format!("{name}: cannot be read: {e}"))?;
-        return side(&text, name);
-    }
-    if let Some(digest) = name.strip_prefix("sha256:") {
-        return by_digest(digest, definitions);
-    }
-    if let Some((process, version)) = name.split_once('@')
-        && let Ok(version) = version.parse::<i64>()
-    {
-        let path = definitions.join(process).join(format!("v{version}.yaml"));
-        let shown = path.display().to_string();
-        let text = std::fs::read_to_string(&path).map_err(|e| format!("{name}: {shown} cannot be read: {e}"))?;
-        return side(&text, &shown);
-    }
-    match name.split_once(':') {
-        Some((reference, path)) if !reference.is_empty() && !path.is_empty() => side(&from_git(reference, path)?, path),
-        _ => Err(format!("{name}: there is no such file; it may also be `REF:PATH`, `Process@2` or `sha256:…`")),
-    }
-}
-
-fn side(text: &str, name: &str) -> Result<Side, String> {
-    Side::read(text, name).map_err(|complaints| render_all(&complaints, &Source::new(name, text), colour()))
-}
-
-/// The text of a file as git knows it. A reference that looks like an option is refused.
-fn from_git(reference: &str, path: &str) -> Result<String, String> {
-    let name = format!("{reference}:{path}");
-    if reference.starts_with('-') {
-        return Err(format!("{name}: `{reference}` is no reference"));
-    }
-    let shown = Command::new("git").args(["show", "--no-textconv", "--end-of-options", &name]).output();
-    let output = shown.map_err(|e| format!("{name}: there is no such file, and git cannot be asked: {e}"))?;
-    if !output.status.success() {
-        return Err(format!("{name}: git says: {}", String::from_utf8_lossy(&output.stderr).trim()));
-    }
-    String::from_utf8(output.stdout).map_err(|_| format!("{name}: not text"))
-}
-
-fn by_digest(digest: &str, definitions: &Path) -> Result<Side, String> {
-    let wanted = format!("sha256:{digest}");
-    if digest.len() < 4 {
-        return Err(format!("{wanted}: at least four digits of a digest are wanted"));
-    }
-    let catalog = Catalog::load(definitions).map_err(|e| format!("{}: cannot be read: {e}", definitions.display()))?;
-    let versions = catalog.processes().flat_map(|(_, versions)| versions.values());
-    let found: Vec<_> = versions.filter(|version| version.plan.digest().starts_with(&wanted)).collect();
-    match found.as_slice() {
-        [one] => side(&one.text, &one.path.display().to_string()),
-        [] => Err(format!("{wanted}: no version in {} has this digest", definitions.display())),
-        [first, second, ..] => {
-            Err(format!("{wanted}: more than one version has it: {}, {}", first.path.display(), second.path.display()))
-        }
-    }
 }
 
 /// The scenarios of the process, for witnesses. One that cannot be read is no reason to stop.

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::diff::load;
 use super::host::{self, Environment};
+use super::sides::load;
 use super::{FINDINGS, Format, OK};
 use crate::review::{Side, Verdict};
 use crate::temporal::{Judged, Temporal, counts};

@@ -9,6 +9,7 @@ mod host;
 mod impact;
 mod publish;
 mod serve;
+mod sides;
 mod simulate;
 mod test;
 

@@ -92,6 +92,8 @@ use Subject::{Budget, CallerIn, CallerOut, Control, Effect, Failure, Manner, Pla
 /// Every id. In an exception `=` keeps the letter of the model and `-` says that it does not apply.
 pub static ROWS: &[Row] = &[
     // start contract
+    fact("process-removed", Platform, Removed),
+    fact("process-added", Platform, Added).but(['I', '-', '-'], "nobody has called it yet, and no run of it is alive"),
     fact("process-renamed", Platform, Changed),
     fact("version-content-changed", Platform, Changed)
         .but(['E', 'E', 'B'], "one number names two contents: nothing that was agreed on by number holds"),

@@ -42,6 +42,18 @@ pub(super) fn find(finder: &mut Finder<'_>) {
     }
 }
 
+/// A process that is only on one side.
+pub(super) fn alone(finder: &mut Finder<'_>, gone: bool) {
+    let side = finder.old;
+    let name = side.plan.process();
+    let here = seen(&side.document.header, "process", name);
+    let (id, message, old, new) = match gone {
+        true => ("process-removed", format!("the process `{name}` is gone"), here, Seen::nowhere()),
+        false => ("process-added", format!("the process `{name}` is new"), Seen::nowhere(), here),
+    };
+    finder.find(Change { id, subject: "process".into(), message, old, new, ..Change::default() });
+}
+
 /// What callers send is contravariant: less is a break.
 fn of_input(kind: Kind) -> Option<&'static str> {
     Some(match kind {

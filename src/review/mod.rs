@@ -72,8 +72,10 @@ impl Side {
 /// What a change means.
 #[derive(Debug, Clone)]
 pub struct Review {
-    pub old: Version,
-    pub new: Version,
+    /// `None`: the process is new.
+    pub old: Option<Version>,
+    /// `None`: the process is gone.
+    pub new: Option<Version>,
     /// The gravest first.
     pub findings: Vec<Finding>,
     /// The open runs of the old version by what a move would mean to them, where they were asked.
@@ -110,7 +112,19 @@ pub fn compare(old: &Side, new: &Side) -> Review {
     });
     let pictures =
         (picture::picture(old, &findings, &|f| f.starts.0), picture::picture(new, &findings, &|f| f.starts.1));
-    Review { old: Version::of(old), new: Version::of(new), findings, live: None, pictures }
+    Review { old: Some(Version::of(old)), new: Some(Version::of(new)), findings, live: None, pictures }
+}
+
+/// The review of a process that only one side has: the newest version that is there.
+pub fn compare_with_nothing(side: &Side, gone: bool) -> Review {
+    let mut finder = finding::Finder::new(side, side, spelling::Spelling::default());
+    contract::alone(&mut finder, gone);
+    let findings = finder.findings();
+    let (version, drawn) = (Version::of(side), picture::picture(side, &findings, &|_| None));
+    match gone {
+        true => Review { old: Some(version), new: None, findings, live: None, pictures: (drawn, Vec::new()) },
+        false => Review { old: None, new: Some(version), findings, live: None, pictures: (Vec::new(), drawn) },
+    }
 }
 
 /// The same, and for each finding with an error an input and a scenario that show it, run on both versions. `scenarios`

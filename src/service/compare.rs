@@ -55,7 +55,7 @@ pub(super) async fn compare(
     }
     let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or("");
     if accept.contains("text/html") {
-        return Ok(text("text/html; charset=utf-8", show::html(&review, false)));
+        return Ok(text("text/html; charset=utf-8", show::html(std::slice::from_ref(&review), false)));
     }
     if accept.contains("text/markdown") {
         return Ok(text("text/markdown; charset=utf-8", show::markdown(&review, false)));

@@ -190,7 +190,7 @@ fn scenarios() -> Result<(), String> {
     if code == 1 && named { Ok(()) } else { Err(text) }
 }
 
-/// `examples/ci/review.sh` in a repository of definitions: what is new against what was there.
+/// The review as the workflow of `examples/ci` runs it: what is new against what was there.
 fn review() -> Result<(), String> {
     let folder = Folder::new();
     let git = |arguments: &[&str]| {
@@ -200,32 +200,60 @@ fn review() -> Result<(), String> {
         if output.status.success() { Ok(()) } else { Err(said(&output)) }
     };
     let text = std::fs::read_to_string(crate::root().join("definitions/UserGranted/v1.yaml")).unwrap();
+    let other =
+        |process: &str| format!("fermata: 1\nprocess: {process}\nversion: 1\nkey: ${{input.k}}\nsteps:\n  - log: x\n");
     folder.write("definitions/UserGranted/v1.yaml", &text);
+    folder.write("definitions/Old/v1.yaml", &other("Old"));
     git(&["init", "-q"])?;
     git(&["add", "."])?;
     git(&["commit", "-qm", "v1"])?;
+    git(&["update-ref", "refs/remotes/origin/main", "HEAD"])?;
     let program = crate::process::fermata();
     let path = format!("{}:{}", program.parent().unwrap().display(), std::env::var("PATH").unwrap_or_default());
+    let script = script_of("review")?;
     let run = || {
-        let script = crate::root().join("examples/ci/review.sh");
-        let output = Command::new(script).arg("HEAD").current_dir(folder.path()).env("PATH", &path).output();
-        output.map(|output| (output.status.code(), said(&output))).map_err(|e| e.to_string())
+        let shell = Command::new("bash")
+            .args(["-eo", "pipefail", "-c", &script])
+            .current_dir(folder.path())
+            .env("PATH", &path)
+            .env("GITHUB_BASE_REF", "main")
+            .env("GITHUB_STEP_SUMMARY", folder.path().join("summary.md"))
+            .output();
+        let output = shell.map_err(|e| e.to_string())?;
+        let review = std::fs::read_to_string(folder.path().join("review.md")).unwrap_or_default();
+        Ok::<_, String>((output.status.code(), review, said(&output)))
     };
-    let (code, nothing) = run()?;
-    if code != Some(0) || !nothing.trim().is_empty() {
-        return Err(format!("{code:?} {nothing}"));
+    let (code, nothing, told) = run()?;
+    if code != Some(0) || nothing != "No process has changed.\n" {
+        return Err(format!("{code:?} {nothing} {told}"));
     }
-    // A property that must be given is a break for whoever calls; a file of another process has nothing to compare with.
+    // A property that must be given is a break for whoever calls; one process is new, another is gone.
     let second = text
         .replace("version: 1", "version: 2")
         .replace("required: [userId, age]", "required: [userId, age, discounts]");
     folder.write("definitions/UserGranted/v2.yaml", &second);
-    folder.write(
-        "definitions/Other/v1.yaml",
-        "fermata: 1\nprocess: Other\nversion: 1\nkey: ${input.k}\nsteps:\n  - log: x\n",
-    );
-    let (code, text) = run()?;
-    let told =
-        text.contains("input-became-required") && text.contains("### Other v1") && text.contains("nothing to compare");
-    if code == Some(1) && told { Ok(()) } else { Err(format!("{code:?} {text}")) }
+    folder.write("definitions/New/v1.yaml", &other("New"));
+    std::fs::remove_dir_all(folder.path().join("definitions/Old")).map_err(|e| e.to_string())?;
+    let (code, review, told) = run()?;
+    let wanted = [
+        "**New  v1, the first** — 1 to know",
+        "**Old  v1 → gone** — 1 can break",
+        "**UserGranted  v1 → v2** — 1 can break",
+        "`input-became-required`",
+    ];
+    if let (Some(0), Some(missing)) = (code, wanted.iter().find(|words| !review.contains(**words))) {
+        return Err(format!("`{missing}` is missing: {review}"));
+    }
+    // What cannot be compared fails the build.
+    folder.write("definitions/UserGranted/v2.yaml", "fermata: 1\n");
+    let (broken, ..) = run()?;
+    if (code, broken) == (Some(0), Some(1)) { Ok(()) } else { Err(format!("{code:?}, {broken:?} {review} {told}")) }
+}
+
+/// The script of a step of the workflow.
+fn script_of(step: &str) -> Result<String, String> {
+    let text = std::fs::read_to_string(crate::root().join("examples/ci/fermata.yml")).map_err(|e| e.to_string())?;
+    let lines = text.lines().skip_while(|line| line.trim() != format!("- name: {step}"));
+    let script: Vec<&str> = lines.skip(2).take_while(|line| line.starts_with("          ")).map(str::trim).collect();
+    if script.is_empty() { Err(format!("the workflow has no step `{step}`")) } else { Ok(script.join("\n")) }
 }

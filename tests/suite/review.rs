@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use fermata::review::{ROWS, Review, Severity, Side, compare, compare_with, show};
+use fermata::review::{ROWS, Review, Severity, Side, compare, compare_with, compare_with_nothing, show};
 use fermata::syntax::{Kind, Node, keys, read_tree};
 use libtest_mimic::Trial;
 
@@ -35,8 +35,9 @@ fn fixtures() -> Vec<std::path::PathBuf> {
 }
 
 struct Fixture {
-    old: Side,
-    new: Side,
+    /// `None`: the process is on the other side alone.
+    old: Option<Side>,
+    new: Option<Side>,
     findings: BTreeSet<String>,
     mirror: Option<BTreeSet<String>>,
 }
@@ -48,9 +49,8 @@ fn read(path: &Path) -> Result<Fixture, String> {
     if let Some(entry) = tree.entries().iter().find(|e| !known.contains(&e.key.as_str())) {
         return Err(format!("`{}` is not a key of a fixture", entry.key));
     }
-    let side = |key: &str| -> Result<Side, String> {
-        let node = tree.get(key).ok_or(format!("there is no `{key}`"))?;
-        Side::read_or_say(&node.canonical(keys::ORDERED), key)
+    let side = |key: &str| -> Result<Option<Side>, String> {
+        tree.get(key).map(|node| Side::read_or_say(&node.canonical(keys::ORDERED), key)).transpose()
     };
     let set = |key: &str| tree.get(key).map(texts);
     if tree.get("mirror").is_none() == tree.get("waiver").is_none() {
@@ -70,7 +70,11 @@ fn texts(node: &Node) -> BTreeSet<String> {
 }
 
 fn found(old: &Side, new: &Side) -> BTreeSet<String> {
-    compare(old, new).findings.iter().map(|f| format!("{} {}", f.id, f.letters())).collect()
+    listed(&compare(old, new))
+}
+
+fn listed(review: &Review) -> BTreeSet<String> {
+    review.findings.iter().map(|f| format!("{} {}", f.id, f.letters())).collect()
 }
 
 fn run(path: &Path) -> Result<(), String> {
@@ -81,12 +85,22 @@ fn run(path: &Path) -> Result<(), String> {
             wrong.push(format!("{what}: expected {wanted:?}, found {found:?}"));
         }
     };
-    differ("findings", &fixture.findings, found(&fixture.old, &fixture.new));
+    let (old, new) = match (&fixture.old, &fixture.new) {
+        (Some(old), Some(new)) => (old, new),
+        (Some(one), None) | (None, Some(one)) => {
+            let gone = fixture.new.is_none();
+            differ("findings", &fixture.findings, listed(&compare_with_nothing(one, gone)));
+            differ("mirror", &fixture.mirror.unwrap_or_default(), listed(&compare_with_nothing(one, !gone)));
+            return if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n")) };
+        }
+        (None, None) => return Err("there is no `old` and no `new`".into()),
+    };
+    differ("findings", &fixture.findings, found(old, new));
     if let Some(mirror) = &fixture.mirror {
-        differ("mirror", mirror, found(&fixture.new, &fixture.old));
+        differ("mirror", mirror, found(new, old));
     }
-    differ("the old against itself", &BTreeSet::new(), found(&fixture.old, &fixture.old));
-    differ("the new against itself", &BTreeSet::new(), found(&fixture.new, &fixture.new));
+    differ("the old against itself", &BTreeSet::new(), found(old, old));
+    differ("the new against itself", &BTreeSet::new(), found(new, new));
     if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n")) }
 }
 
@@ -122,7 +136,8 @@ fn witnesses() -> Result<(), String> {
     let mut wrong = Vec::new();
     for path in fixtures() {
         let fixture = read(&path)?;
-        for (one, other) in [(&fixture.old, &fixture.new), (&fixture.new, &fixture.old)] {
+        let (Some(old), Some(new)) = (&fixture.old, &fixture.new) else { continue };
+        for (one, other) in [(old, new), (new, old)] {
             if compare(one, other).findings.iter().all(|f| f.worst() < Severity::Error) {
                 continue;
             }
@@ -453,10 +468,12 @@ fn any_two() -> Result<(), String> {
         let (there, back) = (compare(old, new), compare(new, old));
         let counts = |review: &Review| review.findings.iter().any(|f| !f.cosmetic);
         expect(counts(&there) == counts(&back), format!("{one} and {other} differ one way only"))?;
-        let shown = [show::text(&there, true), show::markdown(&there, true), show::html(&there, true)];
+        let shown =
+            [show::text(&there, true), show::markdown(&there, true), show::html(std::slice::from_ref(&there), true)];
         expect(shown.iter().all(|text| !text.is_empty()), "nothing is shown")?;
         boxes(&shown[2]).map_err(|words| format!("{one} and {other}: {words}"))?;
-        serde_json::from_str::<serde_json::Value>(&show::sarif(&there, true)).map_err(|e| e.to_string())?;
+        serde_json::from_str::<serde_json::Value>(&show::sarif(std::slice::from_ref(&there), true))
+            .map_err(|e| e.to_string())?;
         let lines = show::annotations(&there, true);
         expect(lines.lines().all(|line| line.starts_with("::")), format!("an annotation has two lines:\n{lines}"))?;
     }

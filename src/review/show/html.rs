@@ -2,7 +2,7 @@
 
 use super::markdown::escaped;
 use super::{alive, heading, open_runs, party, place, shown, stand, summary, unwitnessed, witness_lines};
-use crate::review::{Block, Review};
+use crate::review::{Block, Picture, Review, Version};
 
 const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem;\
 color:#1a1a1a;background:#fff}table{border-collapse:collapse;width:100%}th,td{text-align:left;vertical-align:top;\
@@ -17,15 +17,22 @@ overflow-wrap:anywhere}.step b{font-weight:600}.step small{opacity:.7}.branches{
 .mE{border:2px solid #a40000;background:#a4000014}.mW{border:2px solid #b36b00;background:#b36b0014}\
 .mI{border:2px solid #1f5f8b;background:#1f5f8b14}:target{outline:3px solid #1f5f8b}";
 
-/// `all` shows words for people too.
-pub fn html(review: &Review, all: bool) -> String {
-    let title = escaped(&heading(&review.old, &review.new));
-    let mut out = format!(
+/// One page for all of them. `all` shows words for people too.
+pub fn html(reviews: &[Review], all: bool) -> String {
+    let title = match reviews {
+        [one] => escaped(&heading(one)),
+        many => format!("{} changes", many.len()),
+    };
+    let sections: String = reviews.iter().map(|review| section(review, all)).collect();
+    format!(
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width\"><title>{title}</title><style>{STYLE}</style></head>\n\
-         <body><h1>{title}</h1>\n<p>{}</p>\n",
-        escaped(&summary(review))
-    );
+         <body>{sections}</body></html>\n"
+    )
+}
+
+fn section(review: &Review, all: bool) -> String {
+    let mut out = format!("<h1>{}</h1>\n<p>{}</p>\n", escaped(&heading(review)), escaped(&summary(review)));
     if let Some(words) = open_runs(review) {
         out.push_str(&format!("<p>{}</p>\n", escaped(&words)));
     }
@@ -72,17 +79,14 @@ pub fn html(review: &Review, all: bool) -> String {
              cannot tell · I: to know · *: also a matter of security</p>\n",
         );
     }
-    let (old, new) = (picture(review, false), picture(review, true));
-    out.push_str(&format!("<h2>Both versions</h2>\n<div class=\"both\">\n{old}{new}</div>\n</body></html>\n"));
+    let sides = [(&review.old, &review.pictures.0), (&review.new, &review.pictures.1)];
+    let drawn = sides.into_iter().filter_map(|(version, drawn)| Some(picture(version.as_ref()?, drawn)));
+    out.push_str(&format!("<h2>As pictures</h2>\n<div class=\"both\">\n{}</div>\n", drawn.collect::<String>()));
     out
 }
 
 /// One version as boxes; what was found about a step leads to its row.
-fn picture(review: &Review, new: bool) -> String {
-    let (version, drawn) = match new {
-        false => (&review.old, &review.pictures.0),
-        true => (&review.new, &review.pictures.1),
-    };
+fn picture(version: &Version, drawn: &Picture) -> String {
     let mut out =
         format!("<section><h3>v{} <small class=\"place\">{}</small></h3>\n", version.number, escaped(&version.file));
     for (name, blocks) in drawn {

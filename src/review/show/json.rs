@@ -8,8 +8,8 @@ use crate::value::to_serde;
 /// `{old, new, live, findings: […]}`; `live` is null where the open runs were not asked.
 pub fn json(review: &Review) -> Json {
     made!({
-        "old": version(&review.old),
-        "new": version(&review.new),
+        "old": review.old.as_ref().map(version),
+        "new": review.new.as_ref().map(version),
         "live": review.live.map(|live| made!({ "open": live.all(), "counts": live.to_json() })),
         "findings": review.findings.iter().map(finding).collect::<Vec<_>>(),
     })

@@ -8,7 +8,7 @@ const MOST: usize = 60_000;
 
 /// `all` shows words for people too.
 pub fn markdown(review: &Review, all: bool) -> String {
-    let heading = heading(&review.old, &review.new);
+    let heading = heading(review);
     let mut out = format!("**{}** — {}\n", cell(&heading), summary(review));
     if let Some(words) = open_runs(review) {
         out.push_str(&format!("\n{words}\n"));

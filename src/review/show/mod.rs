@@ -12,12 +12,12 @@ pub use markdown::markdown;
 pub use sarif::{annotations, sarif};
 pub use text::text;
 
+use super::Review;
 use super::approval::Stand;
 use super::finding::{Finding, short};
 use super::live::Counts;
 use super::model::{InFlight, Severity};
 use super::witness::Witness;
-use super::{Review, Version};
 use crate::value::{Value, to_json};
 
 /// What is shown: words for people only where all is asked for.
@@ -26,7 +26,13 @@ fn shown(review: &Review, all: bool) -> impl Iterator<Item = &Finding> {
 }
 
 /// `UserGranted  v1 → v2`, with both names where the process was renamed.
-fn heading(old: &Version, new: &Version) -> String {
+fn heading(review: &Review) -> String {
+    let (old, new) = match (&review.old, &review.new) {
+        (Some(old), Some(new)) => (old, new),
+        (Some(one), None) => return format!("{}  v{} → gone", one.process, one.number),
+        (None, Some(one)) => return format!("{}  v{}, the first", one.process, one.number),
+        (None, None) => return String::new(),
+    };
     let name =
         if old.process == new.process { old.process.clone() } else { format!("{} → {}", old.process, new.process) };
     format!("{name}  v{} → v{}", old.number, new.number)
@@ -160,8 +166,8 @@ fn request(witness: &Witness, about: Option<&str>) -> Option<(String, String)> {
 
 /// How the versions are told apart: by number, or as old and new where the number is the same.
 fn names(review: &Review) -> (String, String) {
-    match review.old.number == review.new.number {
-        true => ("old".to_owned(), "new".to_owned()),
-        false => (format!("v{}", review.old.number), format!("v{}", review.new.number)),
+    match (&review.old, &review.new) {
+        (Some(old), Some(new)) if old.number != new.number => (format!("v{}", old.number), format!("v{}", new.number)),
+        _ => ("old".to_owned(), "new".to_owned()),
     }
 }

@@ -15,19 +15,19 @@ fn level(finding: &Finding) -> &'static str {
     }
 }
 
-/// One run of SARIF 2.1.0. An approved finding is a suppressed result.
-pub fn sarif(review: &Review, all: bool) -> String {
+/// One log of SARIF 2.1.0, a run for each review. An approved finding is a suppressed result.
+pub fn sarif(reviews: &[Review], all: bool) -> String {
+    let runs: Vec<Json> = reviews.iter().map(|review| run(review, all)).collect();
+    json!({ "$schema": "https://json.schemastore.org/sarif-2.1.0.json", "version": "2.1.0", "runs": runs }).to_string()
+}
+
+fn run(review: &Review, all: bool) -> Json {
     let findings: Vec<&Finding> = shown(review, all).collect();
     let ids: BTreeSet<&str> = findings.iter().map(|finding| finding.id).collect();
     let rules: Vec<Json> = ids.iter().map(|id| json!({ "id": id })).collect();
     let results: Vec<Json> = findings.iter().map(|finding| result(finding)).collect();
     let driver = json!({ "name": "fermata", "version": env!("CARGO_PKG_VERSION"), "rules": rules });
-    json!({
-        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
-        "version": "2.1.0",
-        "runs": [{ "tool": { "driver": driver }, "columnKind": "unicodeCodePoints", "results": results }],
-    })
-    .to_string()
+    json!({ "tool": { "driver": driver }, "columnKind": "unicodeCodePoints", "results": results })
 }
 
 fn result(finding: &Finding) -> Json {

@@ -5,7 +5,7 @@ use crate::review::Review;
 
 /// `all` shows words for people too.
 pub fn text(review: &Review, all: bool) -> String {
-    let mut lines = vec![format!("{}    {}", heading(&review.old, &review.new), summary(review))];
+    let mut lines = vec![format!("{}    {}", heading(review), summary(review))];
     lines.extend(open_runs(review));
     let rows: Vec<_> = shown(review, all).collect();
     let width = |of: &dyn Fn(usize) -> usize| (0..rows.len()).map(of).max().unwrap_or(0);
