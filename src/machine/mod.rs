@@ -24,7 +24,7 @@ pub use event::{
     ActivityRequest, Call, CallError, CallOutcome, Command, End, Event, Refusal, Send, UpdateOutcome, Work,
 };
 pub use messages::{INBOX, INBOX_BYTES, QueryError, query, refusal};
-pub use position::{Position, positions};
+pub use position::{Armed, Position, positions};
 pub use reply::{Attempt, Reply, Verdict, judge};
 pub use request::{Request, RequestError};
 pub use retry::next_attempt;

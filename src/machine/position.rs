@@ -14,8 +14,37 @@ pub struct Position {
     pub waits_for: String,
     /// When the wait is over, or the nearest timeout around it strikes.
     pub until: Option<Time>,
+    /// What is armed here and around.
+    pub armed: Vec<Armed>,
     /// The line in the definition, where the source was there.
     pub line: Option<usize>,
+}
+
+/// A timer that runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Armed {
+    /// The activation path of its step.
+    pub path: String,
+    /// The step's own wait; else its timeout.
+    pub wait: bool,
+    pub due: Time,
+}
+
+impl Armed {
+    fn to_value(&self) -> Value {
+        let what = if self.wait { "wait" } else { "timeout" };
+        Value::map([
+            ("path", Value::text(self.path.as_str())),
+            ("what", Value::text(what)),
+            ("due", Value::Time(self.due)),
+        ])
+    }
+
+    /// Reads what a position says; `None` where it is not understood.
+    pub fn from_value(value: &Value) -> Option<Armed> {
+        let text = |key: &str| value.get(key).map(Value::to_display);
+        Some(Armed { path: text("path")?, wait: text("what")? == "wait", due: Time::parse(&text("due")?).ok()? })
+    }
 }
 
 impl Position {
@@ -26,6 +55,7 @@ impl Position {
             ("verb", Value::text(self.verb)),
             ("waitsFor", Value::text(self.waits_for.as_str())),
             ("until", self.until.map_or(Value::Null, Value::Time)),
+            ("armed", Value::List(self.armed.iter().map(Armed::to_value).collect())),
         ])
     }
 }
@@ -41,8 +71,8 @@ pub fn positions(plan: &Plan, state: &State) -> Vec<Position> {
                 return None; // its branches say where they are
             }
             let step = plan.step(frame.step)?;
-            let dues = around(state, strand).into_iter().flat_map(|strand| &strand.frames).filter_map(|f| match f {
-                Frame::Step(f) => f.timeout,
+            let limits = around(state, strand).into_iter().flat_map(|strand| &strand.frames).filter_map(|f| match f {
+                Frame::Step(f) => Some((f.path.clone(), f.timeout?)),
                 Frame::List(_) => None,
             });
             let awaited = match frame.stage {
@@ -53,6 +83,10 @@ pub fn positions(plan: &Plan, state: &State) -> Vec<Position> {
                 PendingKind::Timer { due } | PendingKind::Timeout { due } => Some(Time(due)),
                 PendingKind::Call | PendingKind::Condition { .. } => None,
             };
+            let own = awaited.map(|number| (frame.path.clone(), number, true));
+            let timers = limits.map(|(path, number)| (path, number, false)).chain(own);
+            let armed: Vec<Armed> =
+                timers.filter_map(|(path, number, wait)| Some(Armed { path, wait, due: due(number)? })).collect();
             let waits_for = match &step.action {
                 Action::Http(http) => format!("the answer of service {} to {}", http.service, http.method),
                 Action::Activity(activity) => format!("the activity {} on queue {}", activity.name, activity.queue),
@@ -67,7 +101,8 @@ pub fn positions(plan: &Plan, state: &State) -> Vec<Position> {
                 path: frame.path.clone(),
                 verb: step.verb,
                 waits_for,
-                until: awaited.into_iter().chain(dues).filter_map(due).min(),
+                until: armed.iter().map(|armed| armed.due).min(),
+                armed,
                 line: (step.line > 0).then_some(step.line),
             })
         })

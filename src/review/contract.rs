@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::finding::{Change, Finder, Seen, short};
 use super::model::Certainty;
 use super::schema::{Difference, Kind, differences};
-use super::spelling::{Spelling, reads};
+use super::spelling::{Spelling, readers, reads};
 use crate::diagnostic::Span;
 use crate::plan::{Duplicates, Schema};
 use crate::syntax::{Fields, Node};
@@ -20,6 +20,9 @@ pub(super) fn find(finder: &mut Finder<'_>) {
         if let Some(id) = of_input(difference.kind) {
             let mut change = change(id, "input", &difference, (old, new), "input");
             change.certainty = certainty(&difference, &read, &["input"]);
+            if matches!(difference.kind, Kind::BecameOptional | Kind::TypeWidened { .. }) {
+                change.message.push_str(&read_by(new, &difference.path));
+            }
             finder.find(change);
         }
     }
@@ -39,6 +42,20 @@ pub(super) fn find(finder: &mut Finder<'_>) {
         if let Some(id) = of_result(difference.kind, before.is_none()) {
             finder.find(change(id, "result", &difference, (old, new), "returns"));
         }
+    }
+}
+
+/// The steps that meet what may be missing, or another type, now.
+fn read_by(fields: &Fields, path: &str) -> String {
+    let names = path.split('.').filter(|name| !name.is_empty()).map(|name| name.trim_end_matches("[]"));
+    let path: Vec<&str> = ["input"].into_iter().chain(names).collect();
+    let steps = readers(fields.steps("steps").unwrap_or_default(), &path);
+    let shown = steps.iter().take(5).map(String::as_str).collect::<Vec<_>>().join(", ");
+    match steps.len() {
+        0 => String::new(),
+        1 => format!("; {shown} reads it"),
+        2..=5 => format!("; {shown} read it"),
+        more => format!("; {shown} and {} more read it", more - 5),
     }
 }
 

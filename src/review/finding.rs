@@ -10,7 +10,7 @@ use super::catalogue::row;
 use super::live::Counts;
 use super::model::{Certainty, InFlight, Severities, Severity};
 use super::spelling::{Spelling, reads};
-use super::witness::Witness;
+use super::witness::{Way, Witness};
 use crate::diagnostic::{Source, Span};
 
 #[derive(Debug, Clone)]
@@ -27,6 +27,8 @@ pub struct Finding {
     pub new: Option<Place>,
     /// `None`: nothing that was tried shows it, or it needs none.
     pub witness: Option<Witness>,
+    /// Inputs that take another way now, where it is about control.
+    pub ways: Vec<Way>,
     /// Eight hexadecimal digits that survive reformatting and unrelated edits.
     pub fingerprint: String,
     /// Words for people only.
@@ -147,6 +149,7 @@ impl<'a> Finder<'a> {
             old: place(self.old, &change.old),
             new: place(self.new, &change.new),
             witness: None,
+            ways: Vec::new(),
             cosmetic: row.cosmetic(),
             security: row.security,
             subject: change.subject,

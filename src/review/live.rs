@@ -14,8 +14,10 @@ use super::model::InFlight;
 use super::spelling::Spelling;
 use super::{Review, Side};
 use crate::expression::Expression;
+use crate::machine::Armed;
 use crate::plan::{Action, ListId, Plan, Step};
-use crate::value::Value;
+use crate::syntax::Written;
+use crate::value::{Duration, Time, Value};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Verdict {
@@ -50,6 +52,17 @@ pub struct Reason {
     pub verdict: Verdict,
     pub words: String,
     pub about: About,
+    /// When what is armed is due, and when it would be, armed as the new version has it.
+    pub due: Option<(Time, Time)>,
+}
+
+/// A place where a run is suspended.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// The activation path.
+    pub path: String,
+    /// The timers of this step and of those around it.
+    pub armed: Vec<Armed>,
 }
 
 /// What of the definition a reason is about.
@@ -254,7 +267,7 @@ type Reasons = BTreeSet<Reason>;
 
 /// Where a reason goes, with the step it is about.
 fn say(reasons: &mut Reasons, verdict: Verdict, step: &Step, words: String) {
-    reasons.insert(Reason { verdict, words, about: About::Step(step.segment.clone()) });
+    reasons.insert(Reason { verdict, words, about: About::Step(step.segment.clone()), due: None });
 }
 
 impl<'a> Mover<'a> {
@@ -271,10 +284,12 @@ impl<'a> Mover<'a> {
         Mover { old: &old.plan, new: &new.plan, spelling: matched.spelling, partners, chains: all }
     }
 
-    /// Whether a run that is suspended at these activation paths could go on. `input` is the run's own.
-    pub fn judge(&self, paths: &[String], input: &Value) -> Live {
+    /// Whether a run that is suspended at these places could go on. `input` is the run's own, `now` the time for which
+    /// it is asked.
+    pub fn judge(&self, places: &[Standing], input: &Value, now: Time) -> Live {
         let mut reasons = Reasons::new();
-        let mut add = |about: About, words: String| reasons.insert(Reason { verdict: Verdict::Choice, words, about });
+        let mut add =
+            |about: About, words: String| reasons.insert(Reason { verdict: Verdict::Choice, words, about, due: None });
         if let Some(schema) = self.new.input() {
             for violation in schema.violations(input) {
                 let place = if violation.pointer.is_empty() { "the input" } else { violation.pointer.as_str() };
@@ -290,8 +305,8 @@ impl<'a> Mover<'a> {
             };
             add(About::Variable(name.clone()), words);
         }
-        for path in paths {
-            self.place(path, &mut reasons);
+        for place in places {
+            self.place(place, now, &mut reasons);
         }
         let mut reasons: Vec<Reason> = reasons.into_iter().collect();
         reasons.sort_by(|a, b| b.verdict.cmp(&a.verdict).then_with(|| a.words.cmp(&b.words)));
@@ -303,12 +318,13 @@ impl<'a> Mover<'a> {
         self.partners.get(&step.start).map(|partner| partner.start)
     }
 
-    fn place(&self, path: &str, reasons: &mut Reasons) {
+    fn place(&self, place: &Standing, now: Time, reasons: &mut Reasons) {
+        let path = place.path.as_str();
         let before = chain(self.old, path);
         let Some((before, active)) = before.as_ref().and_then(|links| Some((links, links.last()?.step))) else {
             let words = format!("nothing in the definition stands at `{path}`");
             let about = About::Step(path.rsplit('.').next().unwrap_or(path).to_owned());
-            reasons.insert(Reason { verdict: Verdict::Blocked, words, about });
+            reasons.insert(Reason { verdict: Verdict::Blocked, words, about, due: None });
             return;
         };
         let name = &active.segment;
@@ -330,12 +346,14 @@ impl<'a> Mover<'a> {
             return say(reasons, Verdict::Blocked, heir, words);
         }
         for (before, after) in before.iter().zip(after) {
-            self.level(before, after, std::ptr::eq(before.step, active), reasons);
+            if self.level(before, after, std::ptr::eq(before.step, active), reasons) {
+                self.timers(before.step, after.step, place, now, reasons);
+            }
         }
     }
 
-    /// One step of the chain; `last`: it is the one at which the run is suspended.
-    fn level(&self, before: &Link<'_>, after: &Link<'_>, last: bool, reasons: &mut Reasons) {
+    /// One step of the chain; `last`: it is the one at which the run is suspended. Whether it is the same kind of step.
+    fn level(&self, before: &Link<'_>, after: &Link<'_>, last: bool, reasons: &mut Reasons) -> bool {
         let name = before.step.segment.as_str();
         let mut say = |verdict: Verdict, words: String| say(reasons, verdict, after.step, words);
         match (before.role, after.role) {
@@ -349,13 +367,13 @@ impl<'a> Mover<'a> {
             }
             (was, is) => {
                 say(Verdict::Blocked, format!("`{name}` stands in another list now: `{is}`, it was `{was}`"));
-                return;
+                return false;
             }
         }
         if before.step.verb != after.step.verb {
             let (was, is) = (before.step.verb, after.step.verb);
             say(Verdict::Blocked, format!("`{name}` is a `{is}` now, it was a `{was}`"));
-            return;
+            return false;
         }
         if name != after.step.segment {
             say(Verdict::Choice, format!("`{name}` is called `{}` now", after.step.segment));
@@ -365,10 +383,42 @@ impl<'a> Mover<'a> {
         } else {
             self.around(before.step, after.step, &mut say);
         }
-        if before.step.timeout != after.step.timeout {
-            say(Verdict::Choice, format!("the timeout of `{name}` was armed as it was"));
-        }
         self.beside(before, after, reasons);
+        true
+    }
+
+    /// What was armed by the old version, and would be armed otherwise by the new one.
+    fn timers(&self, before: &Step, after: &Step, place: &Standing, now: Time, reasons: &mut Reasons) {
+        let name = before.segment.as_str();
+        let mut say = |verdict: Verdict, words: String, due: Option<(Time, Time)>| {
+            reasons.insert(Reason { verdict, words, about: About::Step(after.segment.clone()), due });
+        };
+        // By as much later or sooner as the lengths differ.
+        let dues = |wait: bool, lengths: Option<(Duration, Duration)>| {
+            let own = |armed: &&Armed| armed.wait == wait && armed.path.rsplit('.').next() == Some(name);
+            let due = place.armed.iter().find(own)?.due;
+            let (was, is) = lengths?;
+            Some((due, Time(due.millis() - was.millis() + is.millis())))
+        };
+        if let (Action::Wait(was), Action::Wait(is)) = (&before.action, &after.action)
+            && Spelling::default().written(was) != self.spelling.written(is)
+        {
+            let due = dues(true, length(was).zip(length(is)));
+            let anew = match due {
+                Some((_, anew)) if anew <= now => "armed anew it would be over at once",
+                _ => "keep it, or arm it anew",
+            };
+            say(Verdict::Choice, format!("the time of `{name}` was armed as it was: {anew}"), due);
+        }
+        if before.timeout != after.timeout {
+            let due = dues(false, before.timeout.zip(after.timeout));
+            match due {
+                Some((_, anew)) if anew <= now => {
+                    say(Verdict::Blocked, format!("the timeout of `{name}` would be past already"), due);
+                }
+                _ => say(Verdict::Choice, format!("the timeout of `{name}` was armed as it was"), due),
+            }
+        }
     }
 
     fn same(&self, was: &Expression, is: &Expression) -> bool {
@@ -386,9 +436,6 @@ impl<'a> Mover<'a> {
     fn awaited(&self, before: &Step, after: &Step, say: &mut dyn FnMut(Verdict, String)) {
         let name = before.segment.as_str();
         match (&before.action, &after.action) {
-            (Action::Wait(was), Action::Wait(is)) if Spelling::default().written(was) != self.spelling.written(is) => {
-                say(Verdict::Choice, format!("the time of `{name}` was armed as it was: keep it, or arm it anew"));
-            }
             (Action::Until(was), Action::Until(is)) if !self.same(was, is) => {
                 say(Verdict::Blocked, format!("`{name}` waits for another condition now"));
             }
@@ -462,5 +509,13 @@ impl<'a> Mover<'a> {
             let words = format!("`{}` stands behind `{here}` now and would run a second time", step.segment);
             say(reasons, Verdict::Choice, step, words);
         }
+    }
+}
+
+/// A constant length of time.
+fn length(moment: &Written) -> Option<Duration> {
+    match moment.constant()? {
+        Value::Text(text) => Duration::parse(&text).ok(),
+        _ => None,
     }
 }

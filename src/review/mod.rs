@@ -32,10 +32,10 @@ use std::sync::Arc;
 pub use approval::{Approval, Stand, is_date, read_approvals};
 pub use catalogue::{ROWS, Row};
 pub use finding::{Finding, Place};
-pub use live::{About, Counts, Live, Mover, NOT_KNOWN, Reason, Verdict};
+pub use live::{About, Counts, Live, Mover, NOT_KNOWN, Reason, Standing, Verdict};
 pub use model::{Certainty, Direction, Fact, InFlight, Severities, Severity, Subject, derive};
 pub use picture::{Block, Picture};
-pub use witness::{Behaviour, Witness};
+pub use witness::{Behaviour, Way, Witness};
 
 use crate::diagnostic::{Diagnostic, Source, has_errors, render_all};
 use crate::plan::{Home, Plan, from_yaml};

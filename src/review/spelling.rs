@@ -169,6 +169,33 @@ pub(super) fn reads(fields: &Fields) -> BTreeSet<Vec<String>> {
     found
 }
 
+/// The steps that read a name or a field of it themselves, by what messages call them.
+pub(super) fn readers(steps: &[Step], path: &[&str]) -> Vec<String> {
+    let mut found = Vec::new();
+    for step in steps {
+        let mut read = BTreeSet::new();
+        collect_own(&step.action, &mut read);
+        step.fields.0.iter().for_each(|entry| collect_own(&entry.field, &mut read));
+        let touches = |found: &Vec<String>| found.iter().zip(path).all(|(a, b)| a == b);
+        if read.iter().any(touches) {
+            found.push(super::matching::label(step));
+        }
+        found.extend(step.lists().into_iter().flat_map(|list| readers(list, path)));
+    }
+    found
+}
+
+/// What a step reads without the steps inside it.
+fn collect_own(field: &Field, found: &mut BTreeSet<Vec<String>>) {
+    match field {
+        Field::Steps(_) | Field::Branches(_) => {}
+        Field::List(items) => {
+            items.iter().flat_map(|(fields, _)| &fields.0).for_each(|entry| collect_own(&entry.field, found));
+        }
+        other => collect_field(other, found),
+    }
+}
+
 fn collect(fields: &Fields, found: &mut BTreeSet<Vec<String>>) {
     fields.0.iter().for_each(|entry| collect_field(&entry.field, found));
 }

@@ -22,6 +22,8 @@ const LINES: usize = 1_000_000;
 /// has used up all, as a loop without an end does.
 const EVENTS: usize = 40_000;
 const FEWEST: usize = 2_000;
+/// Lines in a table of ways.
+const WAYS: usize = 5;
 /// Runs that set the fields of which no schema speaks.
 const TURNS: usize = 600;
 /// Runs that come to the step of a finding from which a closer search goes on, and runs tried from each.
@@ -40,6 +42,14 @@ pub struct Witness {
     pub scenario: Vec<String>,
     pub old: Behaviour,
     pub new: Behaviour,
+}
+
+/// An input that takes another way: the steps that only one of the versions comes to with it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Way {
+    pub input: Value,
+    pub old: Vec<String>,
+    pub new: Vec<String>,
 }
 
 /// What a version did.
@@ -197,6 +207,10 @@ impl Trial {
         old.chain(self.new.touched.iter().map(|step| (true, step.clone()))).collect()
     }
 
+    fn taken(&self) -> bool {
+        self.old.refused.is_none() && self.new.refused.is_none()
+    }
+
     /// Whether the scenario says what this step is answered.
     fn answers(&self, step: &str) -> bool {
         self.candidate.scenario.answers.contains_key(step)
@@ -231,6 +245,9 @@ pub(super) fn attach(findings: &mut [Finding], old: &Side, new: &Side, scenarios
         if finding.witness.is_none() && finding.worst() == Severity::Error {
             trials.closer(finding);
             finding.witness = trials.best(finding, number == 1);
+        }
+        if row(finding.id).is_some_and(|row| row.fact.subject == Subject::Control) {
+            finding.ways = trials.ways(finding);
         }
     }
 }
@@ -292,9 +309,12 @@ impl Trials<'_> {
     fn bases(&self) -> Vec<Candidate> {
         let mut known: BTreeSet<(bool, String)> = BTreeSet::new();
         let mut found: Vec<&Trial> = Vec::new();
-        let taken = |trial: &&Trial| trial.old.refused.is_none() && trial.new.refused.is_none();
         while found.len() < BASES {
-            let left = self.tried.iter().filter(taken).filter(|t| !found.iter().any(|known| std::ptr::eq(*known, *t)));
+            let left = self
+                .tried
+                .iter()
+                .filter(|trial| trial.taken())
+                .filter(|t| !found.iter().any(|known| std::ptr::eq(*known, *t)));
             let gain = |trial: &Trial| trial.came().iter().filter(|step| !known.contains(*step)).count();
             let Some(next) = left.max_by_key(|trial| (gain(trial), std::cmp::Reverse(trial.size))) else { break };
             if !found.is_empty() && gain(next) == 0 {
@@ -327,12 +347,20 @@ impl Trials<'_> {
         }
     }
 
+    /// The steps inside the one that a finding about control is about: by them it shows.
+    fn inner(&self, finding: &Finding) -> BTreeSet<String> {
+        let control = row(finding.id).is_some_and(|row| row.fact.subject == Subject::Control);
+        let step = finding.step.as_ref().filter(|_| control);
+        step.into_iter().flat_map(|step| [self.old, self.new].map(|side| inside(&side.plan, step))).flatten().collect()
+    }
+
     /// What shows most of it, then what is simple.
     fn best(&self, finding: &Finding, alone: bool) -> Option<Witness> {
-        let shown = self.tried.iter().filter(|trial| trial.any() && shows(trial, finding, alone));
+        let inner = &self.inner(finding);
+        let shown = self.tried.iter().filter(|trial| trial.any() && shows(trial, finding, inner, alone));
         let broken = |trial: &Trial| [&trial.old, &trial.new].iter().any(|b| b.error.as_deref() == Some("expression"));
-        let best =
-            shown.min_by_key(|trial| (!about(trial, finding), !precise(trial, finding), broken(trial), trial.size))?;
+        let best = shown
+            .min_by_key(|trial| (!about(trial, finding, inner), !precise(trial, finding), broken(trial), trial.size))?;
         Some(Witness {
             input: best.candidate.scenario.input.clone(),
             new_input: best.candidate.new_input.clone(),
@@ -340,6 +368,28 @@ impl Trials<'_> {
             old: best.old.clone(),
             new: best.new.clone(),
         })
+    }
+
+    /// Inputs, with nothing beside them, that come to other steps: one of each kind.
+    fn ways(&self, finding: &Finding) -> Vec<Way> {
+        let only = |one: &[String], other: &[String]| -> Vec<String> {
+            let mut seen = BTreeSet::new();
+            one.iter().filter(|step| !other.contains(step) && seen.insert(*step)).cloned().collect()
+        };
+        let inner = &self.inner(finding);
+        let mut found: Vec<Way> = Vec::new();
+        let plain = self.tried.iter().filter(|trial| trial.candidate.words.is_empty() && trial.taken());
+        let mut plain: Vec<&Trial> = plain.filter(|trial| about(trial, finding, inner)).collect();
+        plain.sort_by_key(|trial| trial.size);
+        for trial in plain {
+            let (old, new) = (only(&trial.old.way, &trial.new.way), only(&trial.new.way, &trial.old.way));
+            let known = found.iter().any(|way| (&way.old, &way.new) == (&old, &new));
+            let differ = !old.is_empty() || !new.is_empty();
+            if differ && !known && found.len() < WAYS {
+                found.push(Way { input: trial.candidate.scenario.input.clone(), old, new });
+            }
+        }
+        found
     }
 
     /// Goes on from the simplest runs that came to the step of a finding: the call there, or those inside, are answered
@@ -391,7 +441,7 @@ fn named(old: &Behaviour, new: &Behaviour) -> BTreeSet<String> {
     names
 }
 
-fn about(trial: &Trial, finding: &Finding) -> bool {
+fn about(trial: &Trial, finding: &Finding, inner: &BTreeSet<String>) -> bool {
     let Some(about) = &finding.about else { return true };
     let (old, new) = (&trial.old, &trial.new);
     let told = match row(finding.id).map(|row| row.fact.subject) {
@@ -400,7 +450,7 @@ fn about(trial: &Trial, finding: &Finding) -> bool {
         Some(Subject::Failure) => trial.answers(about),
         _ => false,
     };
-    told || trial.named.iter().any(|name| name == about || name.contains(about.as_str()))
+    told || trial.named.iter().any(|name| name.contains(about.as_str()) || inner.contains(name))
 }
 
 /// Whether it is the very thing that the finding says: of a call that is another, both were made; of a failure, it was
@@ -421,7 +471,7 @@ fn precise(trial: &Trial, finding: &Finding) -> bool {
 }
 
 /// Whether a trial shows what the finding says. `alone`: nothing else has changed that could have caused it.
-fn shows(trial: &Trial, finding: &Finding, alone: bool) -> bool {
+fn shows(trial: &Trial, finding: &Finding, inner: &BTreeSet<String>, alone: bool) -> bool {
     let Some(row) = row(finding.id) else { return false };
     let (old, new) = (&trial.old, &trial.new);
     let refusals = old.refused.is_some() != new.refused.is_some();
@@ -433,11 +483,11 @@ fn shows(trial: &Trial, finding: &Finding, alone: bool) -> bool {
             // A default shows in what is done, everything else in what is refused.
             let wanted =
                 if finding.id == "input-default-changed" { trial.callers() || trial.downstream() } else { refusals };
-            wanted && (alone || about(trial, finding))
+            wanted && (alone || about(trial, finding, inner))
         }
         // Everything else is about runs that both versions take.
         _ if refusals => false,
-        _ if !(alone || about(trial, finding)) => false,
+        _ if !(alone || about(trial, finding, inner)) => false,
         Subject::Time => trial.any(),
         Subject::Platform => finding.id == "version-content-changed" && trial.any(),
         _ => {

@@ -5,8 +5,9 @@ use std::time::Duration as StdDuration;
 use futures::StreamExt;
 
 use super::client::{Filter, Listed, RunStatus, Temporal, TemporalError};
-use crate::review::{Counts, Live, Mover, NOT_KNOWN, Review, Side};
-use crate::value::Value;
+use crate::machine::Armed;
+use crate::review::{Counts, Live, Mover, NOT_KNOWN, Review, Side, Standing};
+use crate::value::{Time, Value};
 
 /// Runs that are asked at the same time.
 const AT_ONCE: usize = 32;
@@ -38,9 +39,19 @@ impl Judged {
         }
     }
 
-    /// `{id, at, verdict, reasons}`.
+    /// `{id, at, verdict, reasons, armed}`; `armed` has the timers that the new version would arm otherwise.
     pub fn to_json(&self) -> serde_json::Value {
-        serde_json::json!({"id": self.id, "at": self.places, "verdict": self.word(), "reasons": self.reasons()})
+        let armed = self.live.iter().flat_map(|live| &live.reasons).filter_map(|reason| {
+            let (due, anew) = reason.due?;
+            Some(serde_json::json!({"why": reason.words, "due": due.to_string(), "anew": anew.to_string()}))
+        });
+        serde_json::json!({
+            "id": self.id,
+            "at": self.places,
+            "verdict": self.word(),
+            "reasons": self.reasons(),
+            "armed": armed.collect::<Vec<_>>(),
+        })
     }
 }
 
@@ -121,7 +132,19 @@ async fn one(temporal: &Temporal, mover: &Mover<'_>, digest: &str, run: Listed) 
         Err(error) => return asked(Vec::new(), Err(error.to_string())),
     };
     let Value::List(steps) = position else { return asked(Vec::new(), Err("its place is not understood".to_owned())) };
-    let places: Vec<String> = steps.iter().filter_map(|step| step.get("path").map(Value::to_display)).collect();
-    let live = mover.judge(&places, &start.input);
-    asked(places, Ok(live))
+    let standing = |step: &Value| {
+        let armed = match step.get("armed") {
+            Some(Value::List(armed)) => armed.iter().filter_map(Armed::from_value).collect(),
+            _ => Vec::new(),
+        };
+        Some(Standing { path: step.get("path")?.to_display(), armed })
+    };
+    let places: Vec<Standing> = steps.iter().filter_map(standing).collect();
+    let live = mover.judge(&places, &start.input, now());
+    asked(places.into_iter().map(|place| place.path).collect(), Ok(live))
+}
+
+fn now() -> Time {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    Time(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use fermata::machine::Armed;
 use fermata::plan::ENGINE;
-use fermata::review::{Mover, Side, Verdict};
+use fermata::review::{Mover, Side, Standing, Verdict};
 use fermata::temporal::{Filter, StartInput};
-use fermata::value::{Value, from_json};
+use fermata::value::{Time, Value, from_json};
 use libtest_mimic::Trial;
 use serde_json::{Value as Json, json};
 
@@ -16,6 +17,7 @@ use crate::server::{CACHED, server};
 pub fn trials() -> Vec<Trial> {
     vec![
         crate::trial("impact::each_place_has_its_verdict", each_place_has_its_verdict),
+        crate::trial("impact::timers_have_two_dates", timers_have_two_dates),
         crate::trial("impact::every_open_run_is_judged", every_open_run_is_judged),
         crate::trial("impact::over_http", over_http),
     ]
@@ -203,8 +205,10 @@ const PATHS: [&str; 15] = [
 fn each_place_has_its_verdict() -> Result<(), String> {
     let old = side(OLD)?;
     let input: Value = from_json("{\"k\": \"x\", \"stop\": 0}").map_err(|e| e.to_string())?;
-    let judge =
-        |new: &str, path: &str| Ok::<_, String>(Mover::new(&old, &side(new)?).judge(&[path.to_owned()], &input));
+    let judge = |new: &str, path: &str| {
+        let place = Standing { path: path.to_owned(), armed: Vec::new() };
+        Ok::<_, String>(Mover::new(&old, &side(new)?).judge(&[place], &input, Time(0)))
+    };
     for (at, (from, to, verdict, words)) in changes().into_iter().enumerate() {
         let new = OLD.replacen(from, to, 1);
         if new == OLD {
@@ -242,6 +246,41 @@ fn each_place_has_its_verdict() -> Result<(), String> {
         let found = judge(&new, PATHS[0])?;
         if found.verdict != verdict || !found.reasons.iter().any(|reason| reason.words.contains(words)) {
             return Err(format!("`{from}` -> `{to}`: expected {verdict:?} `{words}`, found {found:?}"));
+        }
+    }
+    Ok(())
+}
+
+/// What is armed has two dates, and one that has passed is said.
+fn timers_have_two_dates() -> Result<(), String> {
+    let old = side(OLD)?;
+    let day = |n: i64| Time(n * 86_400_000);
+    let judge = |from: &str, to: &str, path: &str, due: i64, wait: bool, now: i64| {
+        let step = if wait { path } else { path.rsplit_once('.').map_or(path, |(around, _)| around) };
+        let armed = vec![Armed { path: step.to_owned(), wait, due: day(due) }];
+        let place = Standing { path: path.to_owned(), armed };
+        let new = side(&OLD.replacen(from, to, 1))?;
+        let live = Mover::new(&old, &new).judge(&[place], &Value::Null, day(now));
+        let reason = live.reasons.iter().find(|reason| reason.due.is_some()).ok_or(format!("no dates: {live:?}"))?;
+        Ok::<_, String>((reason.verdict, reason.words.clone(), reason.due))
+    };
+    let longer = "id: longer\n            wait: 30d";
+    let sooner = "id: longer\n            wait: 10d";
+    let cases = [
+        // Armed on day 5 for 30 days; now 10.
+        (judge(longer, sooner, PATHS[1], 35, true, 10)?, Verdict::Choice, "keep it, or arm it anew", 15),
+        (judge(longer, sooner, PATHS[1], 35, true, 20)?, Verdict::Choice, "armed anew it would be over at once", 15),
+        (judge("timeout: 60d", "timeout: 45d", PATHS[14], 65, false, 10)?, Verdict::Choice, "was armed as it was", 50),
+        (
+            judge("timeout: 60d", "timeout: 45d", PATHS[14], 65, false, 51)?,
+            Verdict::Blocked,
+            "would be past already",
+            50,
+        ),
+    ];
+    for ((verdict, words, due), wanted, text, anew) in cases {
+        if verdict != wanted || !words.contains(text) || due.map(|(_, anew)| anew) != Some(day(anew)) {
+            return Err(format!("expected {wanted:?} `{text}` day {anew}, found {verdict:?} `{words}` {due:?}"));
         }
     }
     Ok(())
@@ -312,6 +351,12 @@ fn every_open_run_is_judged() -> Result<(), String> {
         let (.., verdict, words) = changes()[n % PATHS.len()];
         *counts.entry(verdict.word()).or_default() += 1;
         let reasons = run["reasons"].to_string();
+        // A wait of 30 days that is one of 60 now.
+        let days = |key: &str| run["armed"][0][key].as_str().and_then(|text| Time::parse(text).ok()).map(Time::millis);
+        let later = days("anew").zip(days("due")).map(|(anew, due)| (anew - due) / 86_400_000);
+        if n % PATHS.len() == 1 && later != Some(30) {
+            wrong.push(format!("{run}: expected two dates 30 days apart"));
+        }
         if run["verdict"] != verdict.word() || !reasons.contains(words) {
             wrong.push(format!("{run}, expected {} `{words}`", verdict.word()));
         }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value as Json, json as made};
 
-use crate::review::{Behaviour, Finding, Place, Review, Stand, Version, Witness};
+use crate::review::{Behaviour, Finding, Place, Review, Stand, Version, Way, Witness};
 use crate::value::to_serde;
 
 /// `{old, new, live, findings: […]}`; `live` is null where the open runs were not asked.
@@ -35,6 +35,7 @@ fn finding(finding: &Finding) -> Json {
         "subject": finding.subject,
         "old": finding.old.as_ref().map(place),
         "new": finding.new.as_ref().map(place),
+        "ways": finding.ways.iter().map(way).collect::<Vec<_>>(),
         "witness": finding.witness.as_ref().map(witness),
         "fingerprint": finding.fingerprint,
         "cosmetic": finding.cosmetic,
@@ -46,6 +47,10 @@ fn finding(finding: &Finding) -> Json {
 
 fn place(place: &Place) -> Json {
     made!({ "file": place.file, "line": place.line, "column": place.column })
+}
+
+fn way(way: &Way) -> Json {
+    made!({ "input": to_serde(&way.input), "old": way.old, "new": way.new })
 }
 
 fn witness(witness: &Witness) -> Json {

@@ -17,7 +17,7 @@ use super::approval::Stand;
 use super::finding::{Finding, short};
 use super::live::Counts;
 use super::model::{InFlight, Severity};
-use super::witness::Witness;
+use super::witness::{Way, Witness};
 use crate::value::{Value, to_json};
 
 /// What is shown: words for people only where all is asked for.
@@ -138,10 +138,18 @@ fn witness_lines(review: &Review, finding: &Finding, witness: &Witness) -> Vec<S
         one.iter().filter(more).find(about).or_else(|| one.iter().find(more).filter(|_| !shown)).cloned()
     };
     let heard =
-        [(old, only(&witness.old.heard, &witness.new.heard)), (new, only(&witness.new.heard, &witness.old.heard))];
+        [(&old, only(&witness.old.heard, &witness.new.heard)), (&new, only(&witness.new.heard, &witness.old.heard))];
     let said: Vec<String> = heard.into_iter().filter_map(|(name, line)| Some(format!("{name} {}", line?))).collect();
     if !said.is_empty() {
         lines.push(said.join("    "));
+    }
+    // One way is told by the witness itself.
+    if finding.ways.len() > 1 {
+        let steps = |steps: &[String]| if steps.is_empty() { "–".to_owned() } else { short(&steps.join(", ")) };
+        lines.push(format!("ways, by input: the steps that only {old} comes to    and only {new}"));
+        let row =
+            |way: &Way| format!("  {}    {}    {}", short(&to_json(&way.input)), steps(&way.old), steps(&way.new));
+        lines.extend(finding.ways.iter().map(row));
     }
     lines
 }
