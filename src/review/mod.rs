@@ -19,10 +19,12 @@ mod messages;
 mod model;
 mod picture;
 mod schema;
+mod search;
 pub mod show;
 mod spelling;
 mod steps;
 mod time;
+mod trial;
 mod values;
 mod whole;
 mod witness;
@@ -131,7 +133,7 @@ pub fn compare_with_nothing(side: &Side, gone: bool) -> Review {
 /// are tried first.
 pub fn compare_with(old: &Side, new: &Side, scenarios: &[Scenario]) -> Review {
     let mut review = compare(old, new);
-    witness::attach(&mut review.findings, old, new, scenarios);
+    search::attach(&mut review.findings, old, new, scenarios);
     review
 }
 

@@ -13,6 +13,7 @@ pub fn trials() -> Vec<Trial> {
         ("what_is_published_never_changes", what_is_published_never_changes),
         ("a_label_that_moves_shows_its_effect", a_label_that_moves_shows_its_effect),
         ("who_gets_which_version", who_gets_which_version),
+        ("a_share_holds_over_many_starts", a_share_holds_over_many_starts),
         ("the_shipped_definitions_are_published", the_shipped_definitions_are_published),
     ];
     tests.into_iter().map(|(name, test)| crate::trial(format!("releases::{name}"), test)).collect()
@@ -192,6 +193,63 @@ fn who_gets_which_version() -> Result<(), String> {
             "fermata dev",
         )
     })
+}
+
+/// Starts over a share of a tenth, on two processes and after a restart; `FERMATA_STARTS` says how many.
+fn a_share_holds_over_many_starts() -> Result<(), String> {
+    let wanted = std::env::var("FERMATA_STARTS").ok().and_then(|n| n.parse().ok()).unwrap_or(600_usize);
+    let server = server()?;
+    let folder = Folder::new();
+    folder.write("fermata.toml", &configuration(server, "shares"));
+    for version in [1, 2] {
+        folder.write(&format!("definitions/Share/v{version}.yaml"), &definition(version).replace("Ship", "Share"));
+    }
+    let rules = "labels: { stable: 1, next: 2 }\nstart:\n  - share: 10%\n    version: next\n  - version: stable\n";
+    folder.write("definitions/Share/releases.yaml", rules);
+    server.runtime.block_on(async {
+        // Nobody works on them: what is asked is who gets which version.
+        let process = || serve(&folder, &["--no-worker"]);
+        let (one, two) = (process()?, process()?);
+        ready(&one).await?;
+        ready(&two).await?;
+        let (first, second) = (one.api.clone(), two.api.clone());
+        let half = wanted / 2;
+        let mut begun = versions(&[first, second.clone()], 0..half, 201).await?;
+        drop(one);
+        let three = process()?;
+        ready(&three).await?;
+        let apis = [second, three.api.clone()];
+        begun.extend(versions(&apis, half..wanted, 201).await?);
+        // A key that is asked again has its run; and this process, which reads the same rules, comes to the same version.
+        let again = versions(&apis, 0..half.min(200), 200).await?;
+        let catalog = Catalog::load(&folder.path().join("definitions")).map_err(|e| e.to_string())?;
+        let chosen = |n: usize| {
+            let input = fermata::value::from_json(&json!({"k": format!("key-{n}")}).to_string()).unwrap();
+            catalog.choose("Share", &Wanted::default(), &input, None).map(|(version, _)| version.plan.version())
+        };
+        if let Some(n) =
+            (0..wanted).find(|n| chosen(*n) != Ok(begun[*n]) || again.get(*n).is_some_and(|v| *v != begun[*n]))
+        {
+            return Err(format!("key-{n} got version {} first, then {:?}", begun[n], again.get(n)));
+        }
+        let next = begun.iter().filter(|version| **version == 2).count();
+        eprintln!("releases: {next} of {wanted} starts fell to a share of 10 %");
+        let share = next as f64 / wanted as f64;
+        // What chance allows of so few (three deviations); of 10,000, one in a hundred.
+        let off = (3.0 * (0.09 / wanted as f64).sqrt()).max(0.01);
+        if (share - 0.1).abs() > off { Err(format!("{next} of {wanted} starts got the new version")) } else { Ok(()) }
+    })
+}
+
+/// The version that each key gets, asked of the processes in turn, some at a time.
+async fn versions(apis: &[crate::process::Api], keys: std::ops::Range<usize>, status: u16) -> Result<Vec<i64>, String> {
+    use futures::{StreamExt, TryStreamExt};
+    let ask = async |n: usize| {
+        let api = &apis[n % apis.len()];
+        let answer = api.start("Share", json!({"k": format!("key-{n}")})).await?.expect(status)?;
+        answer.json()["version"].as_i64().ok_or(answer.text)
+    };
+    futures::stream::iter(keys.map(ask)).buffered(16).try_collect().await
 }
 
 /// The repository's own definitions keep to it.

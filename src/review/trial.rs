@@ -1,0 +1,141 @@
+//! A candidate that was run on both versions, and whether it shows what a finding says.
+
+use std::collections::BTreeSet;
+
+use super::Side;
+use super::candidates::Candidate;
+use super::catalogue::row;
+use super::finding::Finding;
+use super::model::{Direction, Severity, Subject};
+use super::witness::Behaviour;
+use crate::value::to_json;
+
+/// A candidate that was run on both.
+pub(super) struct Trial {
+    pub candidate: Candidate,
+    pub old: Behaviour,
+    pub new: Behaviour,
+    /// Steps whose calls differ, steps on one way only, and words heard on one side only.
+    named: BTreeSet<String>,
+    pub size: usize,
+}
+
+impl Trial {
+    /// Runs a candidate on both, for so many events at most; and how many lines of trace and attempts came of it, on the
+    /// side that has more, and on both.
+    pub fn run(candidate: Candidate, (old, new): (&Side, &Side), events: usize) -> (Trial, usize, usize) {
+        let (before, some) = Behaviour::of(&old.plan, &candidate.scenario, events);
+        let (after, more) = Behaviour::of(&new.plan, &candidate.for_new(), events);
+        let words = &candidate.words;
+        let size =
+            to_json(&candidate.scenario.input).len() + 40 * words.len() + words.iter().map(String::len).sum::<usize>();
+        let named = named(&before, &after);
+        (Trial { candidate, old: before, new: after, named, size }, some.max(more), some + more)
+    }
+
+    /// The steps that it came to, on each side.
+    pub fn came(&self) -> BTreeSet<(bool, String)> {
+        let old = self.old.touched.iter().map(|step| (false, step.clone()));
+        old.chain(self.new.touched.iter().map(|step| (true, step.clone()))).collect()
+    }
+
+    pub fn taken(&self) -> bool {
+        self.old.refused.is_none() && self.new.refused.is_none()
+    }
+
+    /// Whether the scenario says what this step is answered.
+    fn answers(&self, step: &str) -> bool {
+        self.candidate.scenario.answers.contains_key(step)
+    }
+
+    fn callers(&self) -> bool {
+        self.old.seen() != self.new.seen()
+    }
+
+    fn downstream(&self) -> bool {
+        self.old.requests() != self.new.requests()
+    }
+
+    pub fn any(&self) -> bool {
+        let (old, new) = (&self.old, &self.new);
+        self.callers() || self.downstream() || old.took != new.took || old.way != new.way || old.key != new.key
+    }
+}
+
+/// Names of what differs between two behaviours.
+fn named(old: &Behaviour, new: &Behaviour) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    let calls =
+        |behaviour: &Behaviour| behaviour.calls.iter().map(|(step, r)| (step.clone(), to_json(r))).collect::<Vec<_>>();
+    let (before, after) = (calls(old), calls(new));
+    if before != after {
+        let first = before.iter().zip(&after).take_while(|(a, b)| a == b).count();
+        names.extend(before.iter().skip(first).chain(after.iter().skip(first)).map(|(step, _)| step.clone()));
+    }
+    let ways = |one: &Behaviour, other: &Behaviour| {
+        one.way.iter().filter(|step| !other.way.contains(step)).cloned().collect::<Vec<_>>()
+    };
+    names.extend(ways(old, new));
+    names.extend(ways(new, old));
+    let count = |of: &Behaviour, words: &String| of.heard.iter().filter(|heard| *heard == words).count();
+    names.extend(old.heard.iter().chain(&new.heard).filter(|w| count(old, w) != count(new, w)).cloned());
+    names.extend(old.refused.iter().chain(&new.refused).cloned());
+    names
+}
+
+pub(super) fn about(trial: &Trial, finding: &Finding, inner: &BTreeSet<String>) -> bool {
+    let Some(about) = &finding.about else { return true };
+    let (old, new) = (&trial.old, &trial.new);
+    let told = match row(finding.id).map(|row| row.fact.subject) {
+        Some(Subject::Time) => old.took != new.took && (old.way.contains(about) || new.way.contains(about)),
+        // What comes of a failure of the step shows behind it.
+        Some(Subject::Failure) => trial.answers(about),
+        _ => false,
+    };
+    told || trial.named.iter().any(|name| name.contains(about.as_str()) || inner.contains(name))
+}
+
+/// Whether it is the very thing that the finding says: of a call that is another, both were made; of a failure, it was
+/// the step's.
+pub(super) fn precise(trial: &Trial, finding: &Finding) -> bool {
+    let (Some(about), Some(row)) = (&finding.about, row(finding.id)) else { return true };
+    let of = |behaviour: &Behaviour| -> Vec<String> {
+        behaviour.calls.iter().filter(|(step, _)| step == about).map(|(_, request)| to_json(request)).collect()
+    };
+    match (row.fact.subject, row.fact.direction) {
+        (Subject::Effect, Direction::Changed) => {
+            let (old, new) = (of(&trial.old), of(&trial.new));
+            old.first().zip(new.first()).is_some_and(|(old, new)| old != new)
+        }
+        (Subject::Failure, _) => trial.answers(about),
+        _ => true,
+    }
+}
+
+/// Whether a trial shows what the finding says. `alone`: nothing else has changed that could have caused it.
+pub(super) fn shows(trial: &Trial, finding: &Finding, inner: &BTreeSet<String>, alone: bool) -> bool {
+    let Some(row) = row(finding.id) else { return false };
+    let (old, new) = (&trial.old, &trial.new);
+    let refusals = old.refused.is_some() != new.refused.is_some();
+    match row.fact.subject {
+        _ if finding.id == "business-key-changed" => old.key != new.key,
+        // Where the inputs differ, what shows is what the steps do, not what is taken.
+        Subject::CallerIn if trial.candidate.new_input.is_some() => false,
+        Subject::CallerIn if finding.subject.starts_with("input") => {
+            // A default shows in what is done, everything else in what is refused.
+            let wanted =
+                if finding.id == "input-default-changed" { trial.callers() || trial.downstream() } else { refusals };
+            wanted && (alone || about(trial, finding, inner))
+        }
+        // Everything else is about runs that both versions take.
+        _ if refusals => false,
+        _ if !(alone || about(trial, finding, inner)) => false,
+        Subject::Time => trial.any(),
+        Subject::Platform => finding.id == "version-content-changed" && trial.any(),
+        _ => {
+            let callers = finding.callers == Some(Severity::Error) && trial.callers();
+            let downstream = finding.downstream == Some(Severity::Error) && trial.downstream();
+            callers || downstream || (finding.worst() == Severity::Warning && trial.any())
+        }
+    }
+}
