@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::host::{self, Environment};
 use super::impact::judge;
-use super::sides::{Change, changes, is_folder, load};
+use super::sides::{Change, changes, home, is_folder, load};
 use super::{COULD_NOT, FINDINGS, OK, colour};
 use crate::catalog::scenario_files;
 use crate::diagnostic::{Source, has_errors, render_all};
@@ -85,7 +85,7 @@ fn review(arguments: &Arguments) -> Result<u8, String> {
         (false, true) => return Err(format!("{new} is a folder, and {old} is none: compare two of a kind")),
     };
     // Scenarios and approvals stand beside the new versions.
-    let definitions = if Path::new(new).is_dir() { Path::new(new) } else { own };
+    let definitions = if Path::new(new).is_dir() { home(Path::new(new)) } else { own };
     let mut reviews = Vec::new();
     for change in &changes {
         let Some(side) = change.1.as_ref().or(change.0.as_ref()) else { continue };

@@ -98,6 +98,9 @@ fn human(all: &[Judged], arguments: &Arguments) {
     if arguments.list {
         for asked in all {
             println!("  {}  {}", asked.id, asked.word());
+            for reason in asked.reasons() {
+                println!("      {reason}");
+            }
             for (due, anew) in asked.live.iter().flat_map(|live| &live.reasons).filter_map(|reason| reason.due) {
                 println!("      due {due}, armed anew {anew}");
             }

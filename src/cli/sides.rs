@@ -16,7 +16,8 @@ type Tree = BTreeMap<String, BTreeMap<i64, (String, String)>>;
 pub(super) type Change = (Option<Side>, Option<Side>);
 
 /// What differs between two folders: a version that is new is compared with the one before it, one that was edited with
-/// what it was; and processes that came or went, by their newest version. Errors: words, or every complaint.
+/// what it was; and processes that came or went, by their newest version. A version that is gone is told on standard
+/// error. Errors: words, or every complaint.
 pub(super) fn changes(old: &str, new: &str) -> Result<Vec<Change>, String> {
     let (old, new) = (tree(old)?, tree(new)?);
     let read = |(path, text): &(String, String)| side(text, path);
@@ -24,10 +25,15 @@ pub(super) fn changes(old: &str, new: &str) -> Result<Vec<Change>, String> {
     for process in old.keys().chain(new.keys()).collect::<BTreeSet<_>>() {
         match (old.get(process), new.get(process)) {
             (Some(before), Some(after)) => {
+                for version in before.keys().filter(|version| !after.contains_key(version)) {
+                    eprintln!("{process} v{version} is gone; runs that have it keep their own copy");
+                }
                 for (version, text) in after {
                     let known = before.get(version);
-                    let earlier = || after.range(..version).chain(before.range(..version)).next_back().map(|(_, t)| t);
-                    match known.or_else(earlier) {
+                    // The nearest below, on either side; that of the new where both have it.
+                    let below =
+                        before.range(..version).chain(after.range(..version)).max_by_key(|(number, _)| **number);
+                    match known.or(below.map(|(_, text)| text)) {
                         Some(was) if known.is_none_or(|was| was.1 != text.1) => {
                             found.push((Some(read(was)?), Some(read(text)?)));
                         }
@@ -45,6 +51,12 @@ pub(super) fn changes(old: &str, new: &str) -> Result<Vec<Change>, String> {
         }
     }
     Ok(found)
+}
+
+/// The folder of all processes that a folder is, or stands in where it is that of one process.
+pub(super) fn home(folder: &Path) -> &Path {
+    let own = definition_files(folder).unwrap_or_default().iter().any(|file| file.parent() == Some(folder));
+    folder.parent().filter(|_| own).unwrap_or(folder)
 }
 
 /// Whether a name is that of a folder, of this machine or of git.
@@ -74,12 +86,17 @@ fn tree(name: &str) -> Result<Tree, String> {
         }
     } else if let Some((reference, path)) = git_folder(name) {
         let arguments = ["ls-tree", "-r", "-z", "--name-only", "--full-tree", "--end-of-options", name];
-        let output =
-            Command::new("git").args(arguments).output().map_err(|e| format!("{name}: git cannot be asked: {e}"))?;
+        let output = Command::new("git").args(arguments).output();
+        let output = output.map_err(|e| format!("{name}: git cannot be asked: {e}"))?;
+        if !output.status.success() {
+            return Err(format!("{name}: git says: {}", String::from_utf8_lossy(&output.stderr).trim()));
+        }
         let listed = String::from_utf8_lossy(&output.stdout).into_owned();
-        for file in listed.split('\0').filter(|file| file.split('/').count() == 2) {
+        // As in a folder here: versions of one process, or one folder for each.
+        for file in listed.split('\0').filter(|file| (1..=2).contains(&file.split('/').count())) {
             let file = format!("{}/{file}", path.trim_end_matches('/'));
-            add(&file, &|| from_git(reference, &file))?;
+            let file = file.trim_start_matches('/');
+            add(file, &|| from_git(reference, file))?;
         }
     }
     Ok(found)

@@ -21,7 +21,7 @@ impl Plan {
     /// call are not events, signals that no `wait` takes, updates and handlers are not counted. `None`: no bound is known,
     /// as of a `while`, or of a `for` over a list whose length nothing limits.
     pub fn worst_case_history(&self) -> Option<u64> {
-        Some(FRAME + self.events(self.root)?)
+        Some(self.events(self.root)?.saturating_add(FRAME))
     }
 
     fn events(&self, list: ListId) -> Option<u64> {
@@ -94,7 +94,13 @@ mod tests {
     use crate::plan::{Home, from_yaml};
 
     fn worst(steps: &str) -> Option<u64> {
-        let input = "{ type: object, required: [k, few, many], properties: { k: { type: string }, few: { type: array, maxItems: 3 }, many: { type: array } } }";
+        worst_with("3", steps)
+    }
+
+    fn worst_with(most: &str, steps: &str) -> Option<u64> {
+        let input = format!(
+            "{{ type: object, required: [k, few, many], properties: {{ k: {{ type: string }}, few: {{ type: array, maxItems: {most} }}, many: {{ type: array }} }} }}"
+        );
         let text = format!(
             "fermata: 1\nprocess: P\nversion: 1\nkey: ${{input.k}}\ninput: {input}\nsignals: {{ go: {{}} }}\nsteps:\n{steps}"
         );
@@ -122,6 +128,9 @@ mod tests {
         assert_eq!(each("[1, 2]"), Some(22));
         assert_eq!(each("input.few"), Some(30));
         assert_eq!(each("input.many"), None);
+        let (huge, call) = ("9000000000000000", calls(&["a"]));
+        let nested = format!("  - {{ for: x, in: input.few, do: [{{ for: y, in: input.few, do: [{call}] }}] }}\n");
+        assert_eq!(worst_with(huge, &nested), Some(u64::MAX));
         assert_eq!(worst("  - while: len(input.few) > 0\n    do: [{ id: a, wait: 1d }]\n"), None);
     }
 }

@@ -208,27 +208,33 @@ pub(super) fn at_call(old: &Side, new: &Side, id: &str, base: &Candidate, hints:
         details: Value::Null,
         retryable: true,
     };
-    let fails = |code: u16| match action {
-        Action::Http(_) => status(code),
+    let fails = || match action {
+        Action::Http(_) => status(503),
         Action::Activity(_) => error("activity.Failed"),
         _ => error("send.not-found"),
     };
     let mut add = |words: String, answers: Vec<Answer>| {
         let mut made = base.clone();
         made.scenario.answers.insert(id.to_owned(), answers);
-        made.words.retain(|known| !known.starts_with(&format!("`{id}` answers")));
+        made.words.retain(|known| !known.starts_with(&format!("`{id}` ")));
         made.words.push(format!("`{id}` {words}"));
         found.push(made);
     };
     let at_once = |reaction: Reaction| Answer { after: Duration::ZERO, reaction };
     let good = base.scenario.answers.get(id).and_then(|known| known.last()).cloned().unwrap_or_default();
-    add("answers 409".into(), vec![at_once(fails(409))]);
-    add("answers 503 once".into(), vec![at_once(fails(503)), good.clone()]);
-    add("answers 503 twice".into(), vec![at_once(fails(503)), at_once(fails(503)), good.clone()]);
-    add("answers 503".into(), vec![at_once(fails(503))]);
-    for code in [201, 204, 404] {
-        add(format!("answers {code}"), vec![at_once(status(code))]);
+    let failing = match action {
+        Action::Http(_) => "answers 503",
+        Action::Activity(_) => "fails with activity.Failed",
+        _ => "fails with send.not-found",
+    };
+    if matches!(action, Action::Http(_)) {
+        for code in [409, 201, 204, 404] {
+            add(format!("answers {code}"), vec![at_once(status(code))]);
+        }
     }
+    add(failing.to_owned(), vec![at_once(fails())]);
+    add(format!("{failing} once"), vec![at_once(fails()), good.clone()]);
+    add(format!("{failing} twice"), vec![at_once(fails()), at_once(fails()), good.clone()]);
     for kind in hints.errors.iter().filter(|kind| !kind.contains('*')).take(6) {
         match kind.strip_prefix("http.").and_then(|code| code.parse().ok()) {
             Some(code) => add(format!("answers {code}"), vec![at_once(status(code))]),

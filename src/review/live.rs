@@ -10,12 +10,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::calls::unrelated;
 use super::finding::Finding;
 use super::matching::matched;
-use super::model::InFlight;
 use super::spelling::Spelling;
 use super::{Review, Side};
 use crate::expression::Expression;
 use crate::machine::Armed;
-use crate::plan::{Action, ListId, Plan, Step};
+use crate::plan::{Action, ListId, Plan, Step, Violation};
 use crate::syntax::Written;
 use crate::value::{Duration, Time, Value};
 
@@ -68,7 +67,8 @@ pub struct Standing {
 /// What of the definition a reason is about.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum About {
-    Input,
+    /// A property of the input, by its name; empty: the whole.
+    Input(String),
     Variable(String),
     /// By its part of a path in the new version, or in the old where it is gone.
     Step(String),
@@ -121,7 +121,12 @@ impl Review {
         let mut all = Counts { unknown, ..Counts::default() };
         runs.iter().for_each(|run| all.count(run.verdict));
         self.live = Some(all);
-        for finding in self.findings.iter_mut().filter(|finding| finding.in_flight.is_some()) {
+        // Of a finding about what no place can tell, such as a message, nothing is counted.
+        let told = |finding: &&mut Finding| {
+            let placed = finding.step.is_some() || ["input", "vars"].iter().any(|s| finding.subject.starts_with(s));
+            placed && finding.in_flight.is_some()
+        };
+        for finding in self.findings.iter_mut().filter(told) {
             let mut counts = Counts { unknown, ..Counts::default() };
             for run in runs {
                 let own = run.reasons.iter().filter(|reason| reason.concerns(finding)).map(|reason| reason.verdict);
@@ -134,20 +139,18 @@ impl Review {
 
 impl Reason {
     fn concerns(&self, finding: &Finding) -> bool {
-        let unsafe_there = finding.in_flight.is_some_and(|letter| letter != InFlight::Safe);
         match &self.about {
-            // Which property it is stands in the words alone.
-            About::Input => {
-                let property = finding.about.as_deref().unwrap_or_default();
-                unsafe_there && finding.subject.starts_with("input") && self.words.contains(property)
-            }
+            About::Input(property) => finding.subject.starts_with("input") && finding.about.as_ref() == Some(property),
             About::Variable(name) => finding.subject == format!("vars.{name}"),
-            // Where a step was added, it is the one that would be skipped.
-            About::Step(step) => {
-                (unsafe_there || finding.old.is_none()) && finding.step.as_ref().is_some_and(|own| own == step)
-            }
+            About::Step(step) => finding.step.as_ref() == Some(step),
         }
     }
+}
+
+/// The name of the property that does not fit or is missing.
+fn property(violation: &Violation) -> String {
+    let missing = violation.detail.split('"').nth(1).filter(|_| violation.code == "required");
+    missing.or(violation.pointer.rsplit('/').next()).unwrap_or_default().to_owned()
 }
 
 /// Judges runs of the old version for a move to the new.
@@ -179,7 +182,7 @@ struct Link<'a> {
 
 /// What a list is to the step around it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Role<'a> {
+enum Role<'a> {
     /// By the key it stands at.
     Key(&'static str),
     Branch(&'a str),
@@ -238,7 +241,7 @@ fn chains<'a>(
 }
 
 /// The lists inside a step, with what each is to it.
-pub(super) fn lists(step: &Step) -> Vec<(Role<'_>, ListId)> {
+fn lists(step: &Step) -> Vec<(Role<'_>, ListId)> {
     let mut found = Vec::new();
     match &step.action {
         Action::If { then, otherwise, .. } => {
@@ -261,6 +264,15 @@ pub(super) fn lists(step: &Step) -> Vec<(Role<'_>, ListId)> {
     }
     found.extend(step.on_timeout.map(|list| (Role::Key("on-timeout"), list)));
     found
+}
+
+/// Where the run stands, seen from one step of the chain.
+#[derive(Clone, Copy)]
+enum Stands {
+    Here,
+    Inside,
+    /// In the steps that follow its timeout.
+    Behind,
 }
 
 type Reasons = BTreeSet<Reason>;
@@ -293,17 +305,23 @@ impl<'a> Mover<'a> {
         if let Some(schema) = self.new.input() {
             for violation in schema.violations(input) {
                 let place = if violation.pointer.is_empty() { "the input" } else { violation.pointer.as_str() };
-                add(About::Input, format!("its input does not fit: {place}: {}", violation.detail));
+                add(
+                    About::Input(property(&violation)),
+                    format!("its input does not fit: {place}: {}", violation.detail),
+                );
             }
         }
         let known = |name: &String| self.old.vars.iter().any(|(known, _)| known == name);
         for name in self.new.vars.iter().map(|(name, _)| name).filter(|name| !known(name)) {
-            let before = self.spelling.name(name);
-            let words = match before == *name {
-                true => format!("the variable `{name}` has no value yet"),
-                false => format!("the variable `{before}` is called `{name}` now"),
-            };
+            if self.spelling.renamed.contains_key(name) {
+                continue; // said below
+            }
+            let words = format!("the variable `{name}` has no value yet");
             add(About::Variable(name.clone()), words);
+        }
+        for (name, before) in self.spelling.renamed.iter().filter(|(name, _)| !self.local(name)) {
+            let words = format!("the name `{before}` is called `{name}` now");
+            reasons.insert(Reason { verdict: Verdict::Choice, words, about: About::Variable(name.clone()), due: None });
         }
         for place in places {
             self.place(place, now, &mut reasons);
@@ -312,6 +330,14 @@ impl<'a> Mover<'a> {
         reasons.sort_by(|a, b| b.verdict.cmp(&a.verdict).then_with(|| a.words.cmp(&b.words)));
         let verdict = reasons.first().map_or(Verdict::Safe, |reason| reason.verdict);
         Live { verdict, reasons }
+    }
+
+    /// Whether a name of the new version is that of an item: a run that is not in the loop has none of it.
+    fn local(&self, name: &str) -> bool {
+        self.new.steps.iter().any(|step| match &step.action {
+            Action::For(each) => each.item == name || each.index.as_deref() == Some(name),
+            _ => false,
+        })
     }
 
     fn partner(&self, step: &Step) -> Option<usize> {
@@ -345,31 +371,48 @@ impl<'a> Mover<'a> {
             let words = format!("it stands at `{name}`, which is the name of something else in the new version");
             return say(reasons, Verdict::Blocked, heir, words);
         }
-        for (before, after) in before.iter().zip(after) {
-            if self.level(before, after, std::ptr::eq(before.step, active), reasons) {
-                self.timers(before.step, after.step, place, now, reasons);
+        let mut parent = None;
+        for (at, (was, is)) in before.iter().zip(after).enumerate() {
+            // What a timeout has ended is not what the run waits in: only its place counts.
+            let struck = before.get(at + 1).is_some_and(|next| next.role == Role::Key("on-timeout"));
+            let stands = match (std::ptr::eq(was.step, active), struck) {
+                (true, _) => Stands::Here,
+                (false, true) => Stands::Behind,
+                (false, false) => Stands::Inside,
+            };
+            if self.level((was, is), parent, stands, reasons) && !struck {
+                self.timers(was.step, is.step, place, now, reasons);
             }
+            parent = Some(is.step);
         }
     }
 
-    /// One step of the chain; `last`: it is the one at which the run is suspended. Whether it is the same kind of step.
-    fn level(&self, before: &Link<'_>, after: &Link<'_>, last: bool, reasons: &mut Reasons) -> bool {
+    /// One step of the chain, below `parent`. Whether it is the same kind of step.
+    fn level(
+        &self,
+        (before, after): (&Link<'_>, &Link<'_>),
+        parent: Option<&Step>,
+        stands: Stands,
+        reasons: &mut Reasons,
+    ) -> bool {
         let name = before.step.segment.as_str();
-        let mut say = |verdict: Verdict, words: String| say(reasons, verdict, after.step, words);
+        let around = parent.unwrap_or(after.step);
+        let mut say_around = |verdict: Verdict, words: String| say(reasons, verdict, around, words);
         match (before.role, after.role) {
             (was, is) if was == is => {}
             (Role::Branch(was), Role::Branch(is)) => {
-                say(Verdict::Choice, format!("the branch `{was}` around `{name}` is called `{is}` now"));
+                say_around(Verdict::Choice, format!("the branch `{was}` around `{name}` is called `{is}` now"));
             }
             (Role::Way(_), Role::Way(_)) | (Role::Catch(_), Role::Catch(_)) => {
                 let words = format!("`{name}` stands in {} now, it was {}", after.role, before.role);
-                say(Verdict::Choice, words);
+                say_around(Verdict::Choice, words);
             }
             (was, is) => {
-                say(Verdict::Blocked, format!("`{name}` stands in another list now: `{is}`, it was `{was}`"));
+                say_around(Verdict::Blocked, format!("`{name}` stands in another list now: `{is}`, it was `{was}`"));
                 return false;
             }
         }
+        let mut say = |verdict: Verdict, words: String| say(reasons, verdict, after.step, words);
         if before.step.verb != after.step.verb {
             let (was, is) = (before.step.verb, after.step.verb);
             say(Verdict::Blocked, format!("`{name}` is a `{is}` now, it was a `{was}`"));
@@ -378,10 +421,10 @@ impl<'a> Mover<'a> {
         if name != after.step.segment {
             say(Verdict::Choice, format!("`{name}` is called `{}` now", after.step.segment));
         }
-        if last {
-            self.awaited(before.step, after.step, &mut say);
-        } else {
-            self.around(before.step, after.step, &mut say);
+        match stands {
+            Stands::Here => self.awaited(before.step, after.step, &mut say),
+            Stands::Inside => self.around(before.step, after.step, &mut say),
+            Stands::Behind => {}
         }
         self.beside(before, after, reasons);
         true
@@ -401,6 +444,7 @@ impl<'a> Mover<'a> {
             Some((due, Time(due.millis() - was.millis() + is.millis())))
         };
         if let (Action::Wait(was), Action::Wait(is)) = (&before.action, &after.action)
+            && length(was).zip(length(is)).is_none_or(|(was, is)| was != is)
             && Spelling::default().written(was) != self.spelling.written(is)
         {
             let due = dues(true, length(was).zip(length(is)));
@@ -491,25 +535,41 @@ impl<'a> Mover<'a> {
 
     /// The steps of the list before and behind the place: what would be skipped, and what would run a second time.
     fn beside(&self, before: &Link<'_>, after: &Link<'_>, reasons: &mut Reasons) {
-        let starts = |plan: &Plan, list: ListId| -> Vec<usize> {
-            plan.list(list).iter().filter_map(|id| plan.step(*id)).map(|step| step.start).collect()
+        // By where their partners begin; a block stands for all that is inside it.
+        let old: Vec<&Step> = self.old.list(before.list).iter().filter_map(|id| self.old.step(*id)).collect();
+        let partners = |steps: &[&Step]| -> BTreeSet<usize> {
+            let all = steps.iter().flat_map(|step| everything(self.old, step));
+            all.filter_map(|step| self.partner(step)).collect()
         };
-        // By where their partners begin.
-        let was: Vec<Option<usize>> =
-            starts(self.old, before.list).iter().map(|start| self.partners.get(start).map(|p| p.start)).collect();
+        let (done, _) = old.split_at(before.at.min(old.len()));
+        let (done, was) = (partners(done), partners(&old));
         let steps: Vec<&Step> = self.new.list(after.list).iter().filter_map(|id| self.new.step(*id)).collect();
-        let (done, _) = was.split_at(before.at.min(was.len()));
         let (passed, ahead) = steps.split_at(after.at.min(steps.len()));
         let here = before.step.segment.as_str();
-        for step in passed.iter().filter(|step| !done.contains(&Some(step.start))) {
-            let how = if was.contains(&Some(step.start)) { "stands before" } else { "is new before" };
+        for step in passed.iter().flat_map(|step| outermost(self.new, step, &|s| !done.contains(&s.start))) {
+            let how = if was.contains(&step.start) { "stands before" } else { "is new before" };
             say(reasons, Verdict::Choice, step, format!("`{}` {how} `{here}` and would be skipped", step.segment));
         }
-        for step in ahead.iter().filter(|step| done.contains(&Some(step.start))) {
+        for step in ahead.iter().flat_map(|step| outermost(self.new, step, &|s| done.contains(&s.start))) {
             let words = format!("`{}` stands behind `{here}` now and would run a second time", step.segment);
             say(reasons, Verdict::Choice, step, words);
         }
     }
+}
+
+/// A step and all inside it.
+pub(super) fn everything<'a>(plan: &'a Plan, step: &'a Step) -> Vec<&'a Step> {
+    let inside = lists(step).into_iter().flat_map(|(_, list)| plan.list(list)).filter_map(|id| plan.step(*id));
+    [step].into_iter().chain(inside.flat_map(|step| everything(plan, step))).collect()
+}
+
+/// Of a step and all inside it those that are such, without what is inside one of them.
+fn outermost<'a>(plan: &'a Plan, step: &'a Step, such: &dyn Fn(&Step) -> bool) -> Vec<&'a Step> {
+    if such(step) {
+        return vec![step];
+    }
+    let inside = lists(step).into_iter().flat_map(|(_, list)| plan.list(list)).filter_map(|id| plan.step(*id));
+    inside.flat_map(|step| outermost(plan, step, such)).collect()
 }
 
 /// A constant length of time.

@@ -8,11 +8,11 @@ use super::candidates::{Candidate, Hints, around, at_call, plain, together};
 use super::catalogue::row;
 use super::finding::Finding;
 use super::guess::{Guess, knobs, settings};
-use super::live::lists;
+use super::live::everything;
 use super::model::{Severity, Subject};
 use super::trial::{Trial, about, precise, shows};
 use super::witness::{Way, Witness};
-use crate::plan::Plan;
+use crate::plan::Step;
 use crate::simulate::Scenario;
 
 /// Runs on each side, and lines of trace and attempts on both, after which nothing more is tried.
@@ -146,14 +146,15 @@ impl Trials<'_> {
     /// The steps inside the one that a finding about control is about: by them it shows.
     fn inner(&self, finding: &Finding) -> BTreeSet<String> {
         let control = row(finding.id).is_some_and(|row| row.fact.subject == Subject::Control);
-        let step = finding.step.as_ref().filter(|_| control);
-        step.into_iter().flat_map(|step| [self.old, self.new].map(|side| inside(&side.plan, step))).flatten().collect()
+        let starts = [(self.old, finding.starts.0), (self.new, finding.starts.1)];
+        let inside = starts.into_iter().filter(|_| control).flat_map(|(side, start)| inside(side, start));
+        inside.map(|step| step.segment.clone()).collect()
     }
 
     /// What shows most of it, then what is simple.
     fn best(&self, finding: &Finding, alone: bool) -> Option<Witness> {
         let inner = &self.inner(finding);
-        let shown = self.tried.iter().filter(|trial| trial.any() && shows(trial, finding, inner, alone));
+        let shown = self.tried.iter().filter(|trial| trial.differs && shows(trial, finding, inner, alone));
         let broken = |trial: &Trial| [&trial.old, &trial.new].iter().any(|b| b.error.as_deref() == Some("expression"));
         let best = shown
             .min_by_key(|trial| (!about(trial, finding, inner), !precise(trial, finding), broken(trial), trial.size))?;
@@ -196,8 +197,8 @@ impl Trials<'_> {
         let mut near: Vec<&Trial> = self.tried.iter().filter(came).collect();
         let both = |trial: &Trial| trial.old.way.contains(step) && trial.new.way.contains(step);
         near.sort_by_key(|trial| (!both(trial), trial.size));
-        let calls: Vec<String> = [self.old, self.new].into_iter().flat_map(|side| inside(&side.plan, step)).collect();
-        let calls: BTreeSet<&str> = calls.iter().map(String::as_str).collect();
+        let below = inside(self.old, finding.starts.0).into_iter().chain(inside(self.new, finding.starts.1));
+        let calls: BTreeSet<&str> = below.filter_map(|step| step.id.as_deref()).chain([step.as_str()]).collect();
         let each = NEAR / calls.len().max(1);
         let mut found = Vec::new();
         for trial in near.into_iter().take(BASES) {
@@ -209,9 +210,8 @@ impl Trials<'_> {
     }
 }
 
-/// The ids of a step and of those inside it.
-fn inside(plan: &Plan, segment: &str) -> Vec<String> {
-    let Some(step) = plan.steps.iter().find(|step| step.segment == segment) else { return Vec::new() };
-    let below = lists(step).into_iter().flat_map(|(_, list)| plan.list(list)).filter_map(|id| plan.step(*id));
-    step.id.iter().cloned().chain(below.flat_map(|step| inside(plan, &step.segment))).collect()
+/// The steps inside the one that begins there.
+fn inside(side: &Side, start: Option<usize>) -> Vec<&Step> {
+    let step = side.plan.steps.iter().find(|step| Some(step.start) == start);
+    step.map_or(Vec::new(), |step| everything(&side.plan, step).into_iter().skip(1).collect())
 }

@@ -18,6 +18,10 @@ pub(super) struct Trial {
     /// Steps whose calls differ, steps on one way only, and words heard on one side only.
     named: BTreeSet<String>,
     pub size: usize,
+    /// Whether callers, whether those who are called, and whether anybody sees a difference.
+    callers: bool,
+    downstream: bool,
+    pub differs: bool,
 }
 
 impl Trial {
@@ -30,7 +34,12 @@ impl Trial {
         let size =
             to_json(&candidate.scenario.input).len() + 40 * words.len() + words.iter().map(String::len).sum::<usize>();
         let named = named(&before, &after);
-        (Trial { candidate, old: before, new: after, named, size }, some.max(more), some + more)
+        let callers = before.seen() != after.seen();
+        let downstream = before.requests() != after.requests();
+        let other = before.took != after.took || before.way != after.way || before.key != after.key;
+        let differs = callers || downstream || other;
+        let trial = Trial { candidate, old: before, new: after, named, size, callers, downstream, differs };
+        (trial, some.max(more), some + more)
     }
 
     /// The steps that it came to, on each side.
@@ -47,19 +56,6 @@ impl Trial {
     fn answers(&self, step: &str) -> bool {
         self.candidate.scenario.answers.contains_key(step)
     }
-
-    fn callers(&self) -> bool {
-        self.old.seen() != self.new.seen()
-    }
-
-    fn downstream(&self) -> bool {
-        self.old.requests() != self.new.requests()
-    }
-
-    pub fn any(&self) -> bool {
-        let (old, new) = (&self.old, &self.new);
-        self.callers() || self.downstream() || old.took != new.took || old.way != new.way || old.key != new.key
-    }
 }
 
 /// Names of what differs between two behaviours.
@@ -72,19 +68,18 @@ fn named(old: &Behaviour, new: &Behaviour) -> BTreeSet<String> {
         let first = before.iter().zip(&after).take_while(|(a, b)| a == b).count();
         names.extend(before.iter().skip(first).chain(after.iter().skip(first)).map(|(step, _)| step.clone()));
     }
-    let ways = |one: &Behaviour, other: &Behaviour| {
-        one.way.iter().filter(|step| !other.way.contains(step)).cloned().collect::<Vec<_>>()
-    };
-    names.extend(ways(old, new));
-    names.extend(ways(new, old));
+    let way = |behaviour: &Behaviour| behaviour.way.iter().cloned().collect::<BTreeSet<String>>();
+    names.extend(way(old).symmetric_difference(&way(new)).cloned());
     let count = |of: &Behaviour, words: &String| of.heard.iter().filter(|heard| *heard == words).count();
     names.extend(old.heard.iter().chain(&new.heard).filter(|w| count(old, w) != count(new, w)).cloned());
     names.extend(old.refused.iter().chain(&new.refused).cloned());
     names
 }
 
+/// Whether it has to do with what the finding is about; `inner` are the steps inside that one, where it is about control.
 pub(super) fn about(trial: &Trial, finding: &Finding, inner: &BTreeSet<String>) -> bool {
-    let Some(about) = &finding.about else { return true };
+    let inside = || trial.named.iter().any(|name| inner.contains(name));
+    let Some(about) = &finding.about else { return inner.is_empty() || inside() };
     let (old, new) = (&trial.old, &trial.new);
     let told = match row(finding.id).map(|row| row.fact.subject) {
         Some(Subject::Time) => old.took != new.took && (old.way.contains(about) || new.way.contains(about)),
@@ -92,20 +87,17 @@ pub(super) fn about(trial: &Trial, finding: &Finding, inner: &BTreeSet<String>) 
         Some(Subject::Failure) => trial.answers(about),
         _ => false,
     };
-    told || trial.named.iter().any(|name| name.contains(about.as_str()) || inner.contains(name))
+    told || inside() || trial.named.iter().any(|name| name.contains(about.as_str()))
 }
 
 /// Whether it is the very thing that the finding says: of a call that is another, both were made; of a failure, it was
 /// the step's.
 pub(super) fn precise(trial: &Trial, finding: &Finding) -> bool {
     let (Some(about), Some(row)) = (&finding.about, row(finding.id)) else { return true };
-    let of = |behaviour: &Behaviour| -> Vec<String> {
-        behaviour.calls.iter().filter(|(step, _)| step == about).map(|(_, request)| to_json(request)).collect()
-    };
+    let of = |behaviour: &Behaviour| behaviour.calls.iter().find(|(step, _)| step == about).map(|(_, r)| to_json(r));
     match (row.fact.subject, row.fact.direction) {
         (Subject::Effect, Direction::Changed) => {
-            let (old, new) = (of(&trial.old), of(&trial.new));
-            old.first().zip(new.first()).is_some_and(|(old, new)| old != new)
+            of(&trial.old).zip(of(&trial.new)).is_some_and(|(old, new)| old != new)
         }
         (Subject::Failure, _) => trial.answers(about),
         _ => true,
@@ -124,18 +116,20 @@ pub(super) fn shows(trial: &Trial, finding: &Finding, inner: &BTreeSet<String>, 
         Subject::CallerIn if finding.subject.starts_with("input") => {
             // A default shows in what is done, everything else in what is refused.
             let wanted =
-                if finding.id == "input-default-changed" { trial.callers() || trial.downstream() } else { refusals };
+                if finding.id == "input-default-changed" { trial.callers || trial.downstream } else { refusals };
             wanted && (alone || about(trial, finding, inner))
         }
+        Subject::Budget => false,
+        _ if finding.id == "end-unreachable" => old.status == "completed" && new.status == "waiting",
         // Everything else is about runs that both versions take.
         _ if refusals => false,
         _ if !(alone || about(trial, finding, inner)) => false,
-        Subject::Time => trial.any(),
-        Subject::Platform => finding.id == "version-content-changed" && trial.any(),
+        Subject::Time => trial.differs,
+        Subject::Platform => finding.id == "version-content-changed" && trial.differs,
         _ => {
-            let callers = finding.callers == Some(Severity::Error) && trial.callers();
-            let downstream = finding.downstream == Some(Severity::Error) && trial.downstream();
-            callers || downstream || (finding.worst() == Severity::Warning && trial.any())
+            let callers = finding.callers == Some(Severity::Error) && trial.callers;
+            let downstream = finding.downstream == Some(Severity::Error) && trial.downstream;
+            callers || downstream || (finding.worst() == Severity::Warning && trial.differs)
         }
     }
 }

@@ -49,7 +49,7 @@ pub(super) async fn compare(
     let mut review = tokio::task::spawn_blocking(move || compare_with(&sides.0, &sides.1, &[]))
         .await
         .map_err(|_| Problem::new(&INTERNAL, "the comparison failed; the log of the service says why"))?;
-    let judged = live(&service, &old, &new).await?;
+    let judged = live(&service, &old, &new).await;
     if let Some(judged) = &judged {
         count(&mut review, judged);
     }
@@ -69,16 +69,20 @@ pub(super) async fn compare(
 }
 
 /// The open runs of the old version; `None` where Temporal is away or has more of them than can be asked in time.
-async fn live(service: &Service, old: &Side, new: &Side) -> Result<Option<Vec<Judged>>, Problem> {
-    let Ok(temporal) = service.temporal() else { return Ok(None) };
+async fn live(service: &Service, old: &Side, new: &Side) -> Option<Vec<Judged>> {
+    let temporal = service.temporal().ok()?;
     match tokio::time::timeout(LONGEST, temporal.impact(old, new, &mut |_, _| {})).await {
-        Ok(judged) => Ok(Some(judged?)),
+        Ok(Ok(judged)) => Some(judged),
+        Ok(Err(error)) => {
+            tracing::warn!(process = old.plan.process(), %error, "the open runs could not be asked");
+            None
+        }
         Err(_) => {
             tracing::warn!(
                 process = old.plan.process(),
                 "there are too many open runs to ask in time: use `fermata impact`"
             );
-            Ok(None)
+            None
         }
     }
 }

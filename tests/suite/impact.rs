@@ -17,6 +17,7 @@ use crate::server::{CACHED, server};
 pub fn trials() -> Vec<Trial> {
     vec![
         crate::trial("impact::each_place_has_its_verdict", each_place_has_its_verdict),
+        crate::trial("impact::blocks_beside_count", blocks_beside_count),
         crate::trial("impact::timers_have_two_dates", timers_have_two_dates),
         crate::trial("impact::every_open_run_is_judged", every_open_run_is_judged),
         crate::trial("impact::over_http", over_http),
@@ -249,6 +250,70 @@ fn each_place_has_its_verdict() -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// What a move would skip or repeat counts wherever it stands in the blocks beside; a timeout that has struck leaves its
+/// steps alone.
+fn blocks_beside_count() -> Result<(), String> {
+    let text = |steps: &str| {
+        format!(
+            "fermata: 1\nprocess: Beside\nversion: 1\nkey: ${{input.k}}\nvars: {{ n: 0 }}\nsteps:\n{steps}  - return: ${{n}}\n"
+        )
+    };
+    let (wait, a) = ("  - { id: w, wait: 30d }\n", "{ id: a, set: { n: 1 } }");
+    let b = "{ id: b, http: { service: s, path: / } }";
+    let each = |parallel: u32| {
+        format!(
+            "  - {{ id: each, for: x, in: [1, 2], parallel: {parallel}, do: [{{ id: in, wait: 9d }}], timeout: 1d, on-timeout: \
+             [{{ id: late, wait: 30d }}] }}\n"
+        )
+    };
+    let cases = [
+        (
+            format!("  - {{ id: g, do: [{a}] }}\n{wait}  - {b}\n"),
+            format!("  - {{ id: g, do: [{a}, {b}] }}\n{wait}"),
+            "w",
+            "`b` stands before `w` and would be skipped",
+        ),
+        (
+            format!("  - {a}\n{wait}"),
+            format!("{wait}  - {{ id: g, do: [{a}] }}\n"),
+            "w",
+            "`a` stands behind `w` now and would run a second time",
+        ),
+        (
+            format!("  - {{ id: g, do: [{a}] }}\n{wait}"),
+            format!("  - {{ id: g, do: [{a}, {b}] }}\n{wait}"),
+            "w",
+            "`b` is new before `w` and would be skipped",
+        ),
+        (each(1), each(2), "each.late", ""),
+        (each(1), each(1).replace("timeout: 1d", "timeout: 2d"), "each.late", ""),
+        (wait.to_owned(), "  - { id: w, wait: 720h }\n".to_owned(), "w", ""),
+    ];
+    for (old, new, path, words) in cases {
+        let (old, new) = (side(&text(&old))?, side(&text(&new))?);
+        let place = Standing { path: path.to_owned(), armed: Vec::new() };
+        let found = Mover::new(&old, &new).judge(&[place], &Value::Null, Time(0));
+        let told = found.reasons.iter().any(|reason| reason.words == words);
+        let wanted = if words.is_empty() { Verdict::Safe } else { Verdict::Choice };
+        if found.verdict != wanted || (told == words.is_empty() && !words.is_empty()) {
+            return Err(format!("{path}: expected {wanted:?} `{words}`, found {found:?}"));
+        }
+    }
+    // A result under another name: the run has the old one.
+    let reads = |name: &str| {
+        format!(
+            "  - {{ id: c, http: {{ service: s, path: / }}, save: {name} }}\n{wait}  - log: \"${{{name}.status}}\"\n"
+        )
+    };
+    let (old, new) = (side(&text(&reads("reply")))?, side(&text(&reads("answer")))?);
+    let place = Standing { path: "w".to_owned(), armed: Vec::new() };
+    let found = Mover::new(&old, &new).judge(&[place], &Value::Null, Time(0));
+    match found.reasons.first() {
+        Some(reason) if reason.words == "the name `reply` is called `answer` now" => Ok(()),
+        _ => Err(format!("{found:?}")),
+    }
 }
 
 /// What is armed has two dates, and one that has passed is said.

@@ -22,8 +22,10 @@ pub fn trials() -> Vec<Trial> {
     trials.push(crate::trial("review::a_new_number_alone_is_no_finding", itself));
     trials.push(crate::trial("review::the_program_answers_with_its_exit_code", program));
     trials.push(crate::trial("review::the_program_asks_git", from_git));
+    trials.push(crate::trial("review::the_program_compares_folders", folders));
     trials.push(crate::trial("review::every_format_has_the_findings", formats));
     trials.push(crate::trial("review::approvals_end", approvals));
+    trials.push(crate::trial("review::markup_of_authors_is_text", markup));
     trials.push(crate::trial("review::any_two_definitions_compare", any_two));
     trials.push(crate::trial("review::cosmetic_edits_are_no_findings", cosmetic_edits));
     trials.push(crate::trial("review::every_id_has_a_fixture_and_a_line_in_the_docs", complete));
@@ -395,6 +397,53 @@ fn from_git() -> Result<(), String> {
     expect(code == 2 && said.contains("git says"), format!("{code}: {said}"))
 }
 
+/// Folders of all processes and of one, here and in git.
+fn folders() -> Result<(), String> {
+    let folder = folder();
+    let at = |file: &str| folder.path().join(file);
+    let git = |arguments: &[&str]| {
+        let identity = ["-c", "user.name=a", "-c", "user.email=a@example.org"];
+        let run = std::process::Command::new("git").args(identity).args(arguments).current_dir(folder.path()).output();
+        assert!(run.unwrap().status.success());
+    };
+    git(&["init", "-q"]);
+    git(&["add", "."]);
+    git(&["commit", "-qm", "two versions"]);
+    let same = diff(folder.path(), &["HEAD:definitions", "definitions"]);
+    expect(same == ("No process has changed.\n".to_owned(), 0), format!("{same:?}"))?;
+    // Two new ones: each against the one before it.
+    for (version, path) in [(3, "/three"), (4, "/four")] {
+        let text = DEFINITION.replace("version: 1", &format!("version: {version}")).replace("/charges", path);
+        std::fs::write(at(&format!("definitions/Order/v{version}.yaml")), text).unwrap();
+    }
+    for (old, new) in [("HEAD:definitions", "definitions"), ("HEAD:definitions/Order", "definitions/Order")] {
+        let (said, code) = diff(folder.path(), &[old, new]);
+        let both = said.contains("Order  v2 → v3") && said.contains("Order  v3 → v4") && !said.contains("v2 → v4");
+        expect(code == 1 && both, format!("{old}: {code}: {said}"))?;
+    }
+    git(&["add", "."]);
+    git(&["commit", "-qm", "four versions"]);
+    let (said, code) = diff(folder.path(), &["HEAD~1:definitions/Order", "HEAD:definitions/Order", "--format", "json"]);
+    let json: serde_json::Value = serde_json::from_str(&said).map_err(|e| format!("{e}: {said}"))?;
+    expect(code == 1 && json["reviews"].as_array().is_some_and(|all| all.len() == 2), format!("{code}: {said}"))?;
+    std::fs::remove_file(at("definitions/Order/v2.yaml")).unwrap();
+    let (said, code) = diff(folder.path(), &["HEAD:definitions", "definitions"]);
+    expect(code == 0 && said.contains("Order v2 is gone"), format!("{code}: {said}"))?;
+    // Approvals stand beside the versions, however the folder was named.
+    let (said, _) = diff(folder.path(), &["HEAD~1:definitions/Order", "definitions/Order", "--format", "json"]);
+    let json: serde_json::Value = serde_json::from_str(said.lines().find(|line| line.starts_with('{')).unwrap_or(""))
+        .map_err(|e| e.to_string())?;
+    let all = json["reviews"].as_array().into_iter().flatten().flat_map(|r| r["findings"].as_array()).flatten();
+    let approvals: String = all
+        .map(|f| format!("- {{ fingerprint: {}, who: ada, why: agreed, until: 2099-01-01 }}\n", f["fingerprint"]))
+        .collect();
+    std::fs::write(at("definitions/Order/approvals.yaml"), approvals).unwrap();
+    let (said, code) = diff(folder.path(), &["HEAD~1:definitions/Order", "definitions/Order"]);
+    expect(code == 0 && said.contains("approved by ada"), format!("{code}: {said}"))?;
+    let (said, code) = diff(folder.path(), &["HEAD:definitions", "definitions/Order/v1.yaml"]);
+    expect(code == 2 && said.contains("compare two of a kind"), format!("{code}: {said}"))
+}
+
 fn formats() -> Result<(), String> {
     let folder = folder();
     let shown = |format: &str| diff(folder.path(), &["Order@1", "Order@2", "--format", format]).0;
@@ -444,6 +493,24 @@ fn approvals() -> Result<(), String> {
     std::fs::write(folder.path().join("definitions/Order/approvals.yaml"), "- { who: ada }\n").unwrap();
     let (said, code) = diff(folder.path(), &["Order@1", "Order@2"]);
     expect(code == 2 && said.contains("the approval has no `fingerprint`"), format!("{code}: {said}"))
+}
+
+/// Text of an author that would be a tag or end a cell is shown as text.
+fn markup() -> Result<(), String> {
+    let with = |body: &str| DEFINITION.replace("path: /charges", &format!("path: /charges, body: {body:?}"));
+    let side = |text: String, version: u32| {
+        Side::read_or_say(&text.replace("version: 1", &format!("version: {version}")), "a")
+    };
+    for body in ["``<img src=x>", "`<img src=x>", "\\\\`<img src=x>`", "<img src=x> | `|`", "```<img src=x>```"] {
+        let review = compare(&side(DEFINITION.to_owned(), 1)?, &side(with(body), 2)?);
+        let markdown = show::markdown(&review, true);
+        // Inside back quotes a tag is text; there it is between single ones, or not at all.
+        let row = markdown.lines().find(|line| line.contains("http-body-changed")).ok_or("no row")?;
+        let outside: String = row.split('`').step_by(2).collect();
+        expect(!outside.contains("<img") && !row.contains("``"), format!("{body}: {row}"))?;
+        expect(!show::html(&[review], true).contains("<img"), format!("{body} is a tag in the page"))?;
+    }
+    Ok(())
 }
 
 /// Boxes are closed, and what stands in them leads to a row of the table.

@@ -1,6 +1,6 @@
 //! For a pull request: one line, a table, the witnesses folded away.
 
-use super::{alive, heading, open_runs, party, place, shown, stand, summary, witness_lines};
+use super::{alive, heading, open_runs, party, place, shown, stand, summary, unwitnessed, witness_lines};
 use crate::review::Review;
 
 /// What a comment on a pull request may hold; beyond it, findings are counted only.
@@ -23,6 +23,7 @@ pub fn markdown(review: &Review, all: bool) -> String {
         let severity = if finding.cosmetic { '·' } else { finding.worst().letter() };
         let security = if finding.security { " \\*" } else { "" };
         let stand = stand(finding).map_or(String::new(), |words| format!("<br>_{}_", cell(&words)));
+        let stand = if unwitnessed(finding) { format!("{stand}<br>_no witness found_") } else { stand };
         let line = format!(
             "| {severity} | `{}`{security} {}<br><sub>{}</sub>{stand} | {} | {} | {} | `{}` |\n",
             finding.id,
@@ -67,7 +68,8 @@ pub fn markdown(review: &Review, all: bool) -> String {
 /// Text that ends no cell and begins no tag; what stands in back quotes stays as it is, as Markdown shows it.
 fn cell(text: &str) -> String {
     let text = text.replace(['\n', '\r'], " ").replace('|', "\\|");
-    if text.matches('`').count() % 2 == 1 {
+    // What Markdown would pair otherwise than one by one.
+    if text.matches('`').count() % 2 == 1 || text.contains("``") || text.contains("\\`") {
         return escaped(&text.replace('`', "'"));
     }
     let part = |(at, part): (usize, &str)| if at % 2 == 0 { escaped(part) } else { part.to_owned() };

@@ -105,7 +105,7 @@ fn place(finding: &Finding) -> String {
 
 /// Whether a witness was looked for and none was found.
 fn unwitnessed(finding: &Finding) -> bool {
-    finding.witness.is_none() && finding.worst() == Severity::Error
+    finding.witness.is_none() && finding.worst() == Severity::Error && finding.id != "process-removed"
 }
 
 /// The witness in a few lines: what went in, what each version did with it, and where they differ.

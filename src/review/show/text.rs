@@ -35,7 +35,9 @@ pub fn text(review: &Review, all: bool) -> String {
                     lines.push(format!("   {:<9}{line}", if at == 0 { "witness" } else { "" }));
                 }
             }
-            None if unwitnessed(finding) => lines.push("   no witness found: what was tried behaves alike".to_owned()),
+            None if unwitnessed(finding) => {
+                lines.push("   no witness found: nothing that was tried shows it".to_owned())
+            }
             None => {}
         }
     }
