@@ -546,11 +546,11 @@ impl<'a> Mover<'a> {
         let steps: Vec<&Step> = self.new.list(after.list).iter().filter_map(|id| self.new.step(*id)).collect();
         let (passed, ahead) = steps.split_at(after.at.min(steps.len()));
         let here = before.step.segment.as_str();
-        for step in passed.iter().flat_map(|step| outermost(self.new, step, &|s| !done.contains(&s.start))) {
+        for step in passed.iter().flat_map(|step| those(self.new, step, &|s| !done.contains(&s.start))) {
             let how = if was.contains(&step.start) { "stands before" } else { "is new before" };
             say(reasons, Verdict::Choice, step, format!("`{}` {how} `{here}` and would be skipped", step.segment));
         }
-        for step in ahead.iter().flat_map(|step| outermost(self.new, step, &|s| done.contains(&s.start))) {
+        for step in ahead.iter().flat_map(|step| those(self.new, step, &|s| done.contains(&s.start))) {
             let words = format!("`{}` stands behind `{here}` now and would run a second time", step.segment);
             say(reasons, Verdict::Choice, step, words);
         }
@@ -563,13 +563,12 @@ pub(super) fn everything<'a>(plan: &'a Plan, step: &'a Step) -> Vec<&'a Step> {
     [step].into_iter().chain(inside.flat_map(|step| everything(plan, step))).collect()
 }
 
-/// Of a step and all inside it those that are such, without what is inside one of them.
-fn outermost<'a>(plan: &'a Plan, step: &'a Step, such: &dyn Fn(&Step) -> bool) -> Vec<&'a Step> {
-    if such(step) {
-        return vec![step];
-    }
-    let inside = lists(step).into_iter().flat_map(|(_, list)| plan.list(list)).filter_map(|id| plan.step(*id));
-    inside.flat_map(|step| outermost(plan, step, such)).collect()
+/// Of a step, or of the steps inside a block, those that are such; a block with nothing in it stands for itself.
+fn those<'a>(plan: &'a Plan, step: &'a Step, such: &dyn Fn(&Step) -> bool) -> Vec<&'a Step> {
+    let leaves = everything(plan, step).into_iter().filter(|step| lists(step).is_empty());
+    let leaves: Vec<&Step> = leaves.collect();
+    let all = if leaves.is_empty() { vec![step] } else { leaves };
+    all.into_iter().filter(|step| such(step)).collect()
 }
 
 /// A constant length of time.

@@ -287,6 +287,13 @@ fn blocks_beside_count() -> Result<(), String> {
             "w",
             "`b` is new before `w` and would be skipped",
         ),
+        // Of a block that is new it is the steps inside that would be skipped.
+        (
+            wait.to_owned(),
+            format!("  - {{ id: g, do: [{b}] }}\n{wait}"),
+            "w",
+            "`b` is new before `w` and would be skipped",
+        ),
         (each(1), each(2), "each.late", ""),
         (each(1), each(1).replace("timeout: 1d", "timeout: 2d"), "each.late", ""),
         (wait.to_owned(), "  - { id: w, wait: 720h }\n".to_owned(), "w", ""),
@@ -470,7 +477,7 @@ fn counted(folder: &Folder, judged: &Json, wanted: usize) -> Result<Vec<String>,
         }
     }
     let (_, text) = once(folder, &["diff", "Stops@1", "Stops@2", "--live"], &[]);
-    let line = format!("{} needs a choice · {} safe", at(1), wanted - at(1));
+    let line = format!("{} need a choice · {} safe", at(1), wanted - at(1));
     if !text.contains(&format!("{wanted} open runs of v1: ")) || !text.contains(&line) {
         wrong.push(text);
     }

@@ -70,9 +70,15 @@ fn alive(finding: &Finding) -> String {
     }
 }
 
+/// `1 needs a choice`, `2 need a choice`.
+fn said((n, words): (usize, &'static str)) -> String {
+    let words = if n == 1 { words } else { words.strip_prefix("needs").map_or(words, |_| "need a choice") };
+    format!("{n} {words}")
+}
+
 /// `9 blocked · 205 safe`
 fn counted(counts: &Counts) -> String {
-    let parts: Vec<String> = counts.words().into_iter().map(|(n, words)| format!("{n} {words}")).collect();
+    let parts: Vec<String> = counts.words().into_iter().map(said).collect();
     if parts.is_empty() { "none".to_owned() } else { parts.join(" · ") }
 }
 
