@@ -10,8 +10,7 @@ use crate::catalog::scenario_files;
 use crate::diagnostic::{Source, has_errors, render_all};
 use crate::review::{Approval, Review, Severity, compare_with, compare_with_nothing, is_date, read_approvals, show};
 use crate::simulate::{Scenario, read_scenario};
-use crate::temporal::count;
-use crate::value::Time;
+use crate::temporal::{count, now};
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
@@ -97,8 +96,8 @@ fn review(arguments: &Arguments) -> Result<u8, String> {
         review.approve(&approvals(definitions, process)?, &today);
         reviews.push(review);
     }
-    if arguments.live {
-        ask(&arguments.environment, &changes, &mut reviews)?;
+    if arguments.live && ask(&arguments.environment, &changes, &mut reviews) != OK {
+        return Ok(COULD_NOT);
     }
     show(arguments, &reviews);
     let level = match arguments.level {
@@ -110,21 +109,16 @@ fn review(arguments: &Arguments) -> Result<u8, String> {
     Ok(if open { FINDINGS } else { OK })
 }
 
-/// Counts the open runs of each old version that has a new one.
-fn ask(environment: &Environment, changes: &[Change], reviews: &mut [Review]) -> Result<(), String> {
-    let mut done = Ok(());
+/// Counts the open runs of each old version that has a new one. An exit code, as what could not be asked is said.
+fn ask(environment: &Environment, changes: &[Change], reviews: &mut [Review]) -> u8 {
     host::block_on(async {
         for (change, review) in changes.iter().zip(reviews) {
             if let (Some(old), Some(new)) = change {
-                match judge(environment, old, new).await {
-                    Ok(runs) => count(review, &runs),
-                    Err(words) => done = Err(words),
-                }
+                count(review, &judge(environment, old, new).await?);
             }
         }
         Ok(())
-    });
-    done
+    })
 }
 
 fn show(arguments: &Arguments, reviews: &[Review]) {
@@ -145,9 +139,7 @@ fn show(arguments: &Arguments, reviews: &[Review]) {
 }
 
 fn today() -> String {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    let now = Time(i64::try_from(since.as_millis()).unwrap_or(i64::MAX)).to_string();
-    now.chars().take(10).collect()
+    now().to_string().chars().take(10).collect()
 }
 
 /// The scenarios of the process, for witnesses. One that cannot be read is no reason to stop.

@@ -15,7 +15,7 @@ use super::witness::{Way, Witness};
 use crate::plan::Step;
 use crate::simulate::Scenario;
 
-/// Runs on each side, and lines of trace and attempts on both, after which nothing more is tried.
+/// Runs on each side in one part of the search, and lines of trace and attempts on both in all of it.
 const RUNS: usize = 400;
 const LINES: usize = 1_000_000;
 /// Events of one run after which nothing new is expected of it, at first and at least: an eighth of them after each run that

@@ -50,7 +50,8 @@ pub(super) fn find(finder: &mut Finder<'_>, matched: &Matched<'_>) {
 /// The longest history that is possible, where it is longer now.
 fn history(finder: &mut Finder<'_>) {
     let Some(before) = finder.old.plan.worst_case_history() else { return };
-    let (most, words) = match finder.new.plan.worst_case_history() {
+    let after = finder.new.plan.worst_case_history();
+    let (most, words) = match after {
         None => (Severity::Warning, "nothing bounds the history of a run any more".to_owned()),
         Some(after) if after <= before || after < TELLS => return,
         Some(after) => {
@@ -62,13 +63,12 @@ fn history(finder: &mut Finder<'_>) {
             }
         }
     };
-    let after = finder.new.plan.worst_case_history().map_or("none".to_owned(), |after| after.to_string());
     finder.find(Change {
         id: "worst-case-history-raised",
         subject: "history".into(),
         message: format!("{words}; it was {before} at most"),
         old: Seen { span: steps(finder.old), value: before.to_string() },
-        new: Seen { span: steps(finder.new), value: after },
+        new: Seen { span: steps(finder.new), value: after.map_or("none".to_owned(), |after| after.to_string()) },
         certainty: Certainty { most, read: None },
         ..Change::default()
     });

@@ -5,9 +5,10 @@ use std::time::Duration as StdDuration;
 use futures::StreamExt;
 
 use super::client::{Filter, Listed, RunStatus, Temporal, TemporalError};
+use super::clock::now;
 use crate::machine::Armed;
 use crate::review::{Counts, Live, Mover, NOT_KNOWN, Review, Side, Standing};
-use crate::value::{Time, Value};
+use crate::value::Value;
 
 /// Runs that are asked at the same time.
 const AT_ONCE: usize = 32;
@@ -142,9 +143,4 @@ async fn one(temporal: &Temporal, mover: &Mover<'_>, digest: &str, run: Listed) 
     let places: Vec<Standing> = steps.iter().filter_map(standing).collect();
     let live = mover.judge(&places, &start.input, now());
     asked(places.into_iter().map(|place| place.path).collect(), Ok(live))
-}
-
-fn now() -> Time {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    Time(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }

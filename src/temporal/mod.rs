@@ -5,6 +5,7 @@
 
 mod address;
 mod client;
+mod clock;
 pub mod dev_server;
 mod impact;
 mod issue;
@@ -19,6 +20,7 @@ mod worker;
 mod workflow;
 
 pub use client::{Description, Ending, Filter, Listed, RunStatus, SEARCH_ATTRIBUTES, Started, Temporal, TemporalError};
+pub(crate) use clock::now;
 pub use impact::{Judged, count, counts};
 pub use message::Asked;
 #[doc(hidden)]

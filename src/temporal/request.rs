@@ -18,6 +18,7 @@ use temporalio_sdk::activities::{ActivityContext, ActivityError};
 use url::{Host, Url};
 
 use super::address;
+use super::clock::now;
 use super::pace::pace_of;
 use super::wire;
 use crate::config::Service;
@@ -70,7 +71,7 @@ impl HttpActivity {
         let timeout = match &paced {
             None => std_millis(request.timeout.millis()),
             Some((pace, attempt)) => {
-                attempt.timeout.map_or(StdDuration::from_secs(60), |at| std_millis(pace.until(at, unix_millis())))
+                attempt.timeout.map_or(StdDuration::from_secs(60), |at| std_millis(pace.until(at, now().millis())))
             }
         };
         let attempt = self.attempt(&request, &key, timeout);
@@ -93,19 +94,13 @@ impl HttpActivity {
                 let (retry, pause) = match &paced {
                     None => (retry, after.map(Duration::millis)),
                     Some((pace, attempt)) => {
-                        (retry && attempt.next.is_some(), attempt.next.map(|at| pace.until(at, unix_millis())))
+                        (retry && attempt.next.is_some(), attempt.next.map(|at| pace.until(at, now().millis())))
                     }
                 };
                 Err(failure(error, number, retry, pause.map(std_millis)))
             }
         }
     }
-}
-
-/// The time of this machine, for tests that have a pace.
-fn unix_millis() -> i64 {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(0)
 }
 
 fn std_millis(millis: i64) -> StdDuration {

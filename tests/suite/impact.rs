@@ -304,7 +304,7 @@ fn blocks_beside_count() -> Result<(), String> {
         let found = Mover::new(&old, &new).judge(&[place], &Value::Null, Time(0));
         let told = found.reasons.iter().any(|reason| reason.words == words);
         let wanted = if words.is_empty() { Verdict::Safe } else { Verdict::Choice };
-        if found.verdict != wanted || (told == words.is_empty() && !words.is_empty()) {
+        if found.verdict != wanted || (!told && !words.is_empty()) {
             return Err(format!("{path}: expected {wanted:?} `{words}`, found {found:?}"));
         }
     }

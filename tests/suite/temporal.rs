@@ -365,38 +365,28 @@ impl<'a> Stage<'a> {
 
     /// Until the server has the update, or is done with the run.
     async fn has_update(&self, id: &str) -> Result<(), String> {
-        let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
-        while !self.client.knows_update(&self.id, id).await.map_err(|e| e.to_string())? {
-            let description = self.client.describe(&self.id).await.map_err(|e| e.to_string())?;
-            if description.status != RunStatus::Running {
-                return Ok(());
-            }
-            if tokio::time::Instant::now() > deadline {
-                return Err(format!("the server does not have the update {id} after 20 s"));
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        Ok(())
+        settled(async || {
+            let known = self.client.knows_update(&self.id, id).await.map_err(|e| e.to_string())?;
+            let open = || async { self.client.describe(&self.id).await.map(|d| d.status == RunStatus::Running) };
+            let lacking = !known && open().await.map_err(|e| e.to_string())?;
+            Ok(lacking.then(|| format!("the server does not have the update {id}")))
+        })
+        .await
     }
 
     /// Until the run waits where it waits on the virtual clock.
     async fn waits_as(&self, report: &Report) -> Result<(), String> {
         let mut wanted: Vec<String> = report.waiting.iter().map(|p| p.path.clone()).collect();
         wanted.sort();
-        let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
-        loop {
+        settled(async || {
             let found = self.client.position(&self.id, Duration::from_secs(10)).await.map_err(|e| e.to_string())?;
             let Value::List(found) = found else { return Err("no position".to_owned()) };
             let mut found: Vec<String> = found.iter().filter_map(|p| p.get("path").map(Value::to_display)).collect();
             found.sort();
-            if found == wanted {
-                return Ok(());
-            }
-            if tokio::time::Instant::now() > deadline {
-                return Err(format!("the run waits at {found:?}, on the virtual clock at {wanted:?}"));
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+            let other = found != wanted;
+            Ok(other.then(|| format!("the run waits at {found:?}, on the virtual clock at {wanted:?}")))
+        })
+        .await
     }
 
     /// Sends one thing of the timeline. Of a run that is over a message is refused by the server.
@@ -441,6 +431,18 @@ impl<'a> Stage<'a> {
             }
         }
     }
+}
+
+/// Looks until nothing is amiss; what still is after 20 s is the error.
+async fn settled(look: impl AsyncFn() -> Result<Option<String>, String>) -> Result<(), String> {
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
+    while let Some(amiss) = look().await? {
+        if tokio::time::Instant::now() > deadline {
+            return Err(amiss);
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    Ok(())
 }
 
 fn same_replies(found: &BTreeMap<usize, Replied>, report: &Report) -> Result<(), String> {
