@@ -16,6 +16,7 @@ mod dev;
 mod diagnostics;
 mod documents;
 mod examples;
+mod frozen;
 mod generator;
 mod impact;
 mod mock;
@@ -41,6 +42,7 @@ fn main() {
     let mut trials = Vec::new();
     trials.extend(cases::trials());
     trials.extend(diagnostics::trials());
+    trials.extend(frozen::trials());
     trials.extend(review::trials());
     trials.extend(mutations::trials());
     trials.extend(rooms::trials());
