@@ -1,14 +1,21 @@
 //! What is surely set, perhaps set, never used, and never reached.
 
-use std::collections::BTreeMap;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
-use super::check::{every_step, schema_of, usable};
-use super::owners::{assigned, branch_lists, level};
-use super::types::uses;
+use fixedbitset::FixedBitSet;
+
+use super::check::usable;
+use super::owners::direct;
+use super::returns;
+use super::uses::uses;
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::expression::{OPERATIONS, Scope, World};
-use crate::syntax::{Condition, Document, Field, Place, Step, Written, WrittenKind};
+use crate::syntax::verbs::{Try, While};
+use crate::syntax::{
+    Action, Branch, Condition, Document, Leaves, Level, Nature, OnError, Part, Place, Step, StepId, Written,
+    walk as all,
+};
 use crate::value::{Time, Value};
 
 /// What of a definition can ever run.
@@ -17,7 +24,7 @@ pub(crate) struct Reach {
     /// Whether any way leads to an end without an error.
     pub ends: bool,
     /// The steps that no way leads to.
-    pub never: Vec<Span>,
+    pub never: BTreeSet<StepId>,
 }
 
 pub(crate) fn reach(document: &Document) -> Reach {
@@ -32,106 +39,214 @@ pub(super) fn check(document: &Document, read: BTreeSet<String>, complaints: &mu
 
 fn walk(document: &Document, mut read: BTreeSet<String>, complaints: &mut Vec<Diagnostic>) -> Reach {
     let header = &document.header;
-    let steps = header.steps("steps").unwrap_or(&[]);
-    let vars = header.assignments("vars");
-    let mut places: BTreeMap<String, Span> = vars.iter().map(|a| (a.name.clone(), a.span)).collect();
-    for step in every_step(document) {
-        for (name, span) in assigned(step) {
-            places.entry(name).or_insert(span);
-        }
+    let steps = header.steps.items();
+    let vars = header.vars.items();
+    let mut places: BTreeMap<&str, Span> = vars.iter().map(|a| (a.name.as_str(), a.span)).collect();
+    for (name, span) in document.walk().into_iter().flat_map(Step::assigns) {
+        places.entry(name).or_insert(span);
     }
-    let start: BTreeSet<String> = vars.iter().map(|a| a.name.clone()).collect();
     // A first value cannot read them, which is said there.
     let first = vars
         .iter()
         .flat_map(|a| a.value.templates())
-        .chain(header.value("key").map(Written::templates).into_iter().flatten());
+        .chain(header.key.get().map(Written::templates).into_iter().flatten());
     for (template, _) in first {
         read.extend(template.expressions().flat_map(|(e, _)| e.names()).map(|(name, _)| name.clone()));
     }
-    let visible = &start | &level(steps);
-    let mut walk = Walk { document, visible, read, complaints, breaks: Vec::new(), reach: Reach::default() };
-    let begin = Known { surely: start.clone(), perhaps: start.clone(), reached: true };
+    let names = Names(places.keys().enumerate().map(|(at, name)| (*name, at)).collect());
+    let start = names.set(vars.iter().map(|a| a.name.as_str()));
+    let mut visible = start.clone();
+    visible.union_with(&names.assigned(steps));
+    let beside = names.beside(document);
+    let mut constants = BTreeMap::new();
+    for (at, value) in vars.iter().filter_map(|a| Some((names.number(&a.name)?, a.value.constant()?))) {
+        if !beside.contains(at) {
+            constants.insert(at, Rc::new(value));
+        }
+    }
+    let begin = Known { surely: start.clone(), perhaps: start, constants: Rc::new(constants), reached: true };
+    let mut walk = Walk {
+        document,
+        names,
+        beside,
+        visible,
+        read,
+        complaints,
+        breaks: Vec::new(),
+        continues: Vec::new(),
+        ended: 0,
+        reach: Reach::default(),
+    };
     let after = walk.list(steps, begin.clone());
     // A handler may run at any moment after the start: what the main line sets may be there.
-    let at_any_time = Known { perhaps: walk.visible.clone(), ..begin };
+    let at_any_time = Known { perhaps: walk.visible.clone(), constants: Rc::default(), ..begin };
     walk.messages(&at_any_time);
     let Walk { read, mut reach, .. } = walk;
     reach.ends |= after.reached;
     for (name, span) in
-        places.into_iter().filter(|(name, _)| !read.contains(name) && !document.lost.contains(name) && usable(name))
+        places.into_iter().filter(|(name, _)| !read.contains(*name) && !document.lost.contains(*name) && usable(name))
     {
         let message = format!("the name `{name}` is never used");
         complaints.push(Diagnostic::warning(Code::UnusedName, span, message).help("use it or remove it"));
     }
-    returns(document, after.reached, complaints);
+    returns::check(document, after.reached, complaints);
     reach
+}
+
+/// The names that something assigns, by numbers.
+struct Names<'a>(BTreeMap<&'a str, usize>);
+
+impl<'a> Names<'a> {
+    fn number(&self, name: &str) -> Option<usize> {
+        self.0.get(name).copied()
+    }
+
+    fn set<'n>(&self, names: impl Iterator<Item = &'n str>) -> FixedBitSet {
+        let mut set = FixedBitSet::with_capacity(self.0.len());
+        names.filter_map(|name| self.number(name)).for_each(|at| set.insert(at));
+        set
+    }
+
+    /// What a level assigns itself.
+    fn assigned(&self, steps: &[Step]) -> FixedBitSet {
+        self.set(direct(steps).into_iter().map(|(name, _)| name))
+    }
+
+    /// What these steps and all inside them assign.
+    fn touched(&self, steps: &[Step]) -> FixedBitSet {
+        self.set(all(steps).into_iter().flat_map(Step::assigns).map(|(name, _)| name))
+    }
+
+    /// What may be assigned beside the main line: in branches, in items, in handlers.
+    fn beside(&self, document: &Document) -> FixedBitSet {
+        let mut set = FixedBitSet::with_capacity(self.0.len());
+        for (_, handler) in document.roots().iter().skip(1) {
+            set.union_with(&self.touched(handler));
+        }
+        // Of branches inside branches the outer ones say all.
+        let mut lists: Vec<&[Step]> = document.header.steps.get().map(Vec::as_slice).into_iter().collect();
+        while let Some(list) = lists.pop() {
+            for child in list.iter().flat_map(Step::children) {
+                match child.level {
+                    Level::Around => lists.push(child.steps),
+                    Level::Branch | Level::Item => set.union_with(&self.touched(child.steps)),
+                }
+            }
+        }
+        set
+    }
 }
 
 /// Names that are set on every way to a place, and on some way.
 #[derive(Debug, Clone)]
 struct Known {
-    surely: BTreeSet<String>,
-    perhaps: BTreeSet<String>,
+    surely: FixedBitSet,
+    perhaps: FixedBitSet,
+    /// The names whose value is the same on every way, of those that only the main line assigns.
+    constants: Rc<BTreeMap<usize, Rc<Value>>>,
     /// Whether any way leads here.
     reached: bool,
 }
 
 impl Known {
-    fn set(&mut self, name: &str) {
-        self.surely.insert(name.to_owned());
-        self.perhaps.insert(name.to_owned());
+    fn set(&mut self, at: usize, value: Option<Value>) {
+        self.surely.insert(at);
+        self.perhaps.insert(at);
+        match value {
+            Some(value) => {
+                Rc::make_mut(&mut self.constants).insert(at, Rc::new(value));
+            }
+            None if self.constants.contains_key(&at) => {
+                Rc::make_mut(&mut self.constants).remove(&at);
+            }
+            None => {}
+        }
+    }
+
+    /// What these assign may be anything.
+    fn forget(&mut self, touched: &FixedBitSet) {
+        if self.constants.keys().any(|at| touched.contains(*at)) {
+            Rc::make_mut(&mut self.constants).retain(|at, _| !touched.contains(*at));
+        }
     }
 
     /// What is known where two ways meet.
-    fn meet(self, other: Known) -> Known {
+    fn meet(mut self, mut other: Known) -> Known {
         if !self.reached {
-            return Known { perhaps: &other.perhaps | &self.perhaps, ..other };
+            other.perhaps.union_with(&self.perhaps);
+            return other;
         }
-        if !other.reached {
-            return Known { perhaps: &other.perhaps | &self.perhaps, ..self };
+        self.perhaps.union_with(&other.perhaps);
+        if other.reached {
+            self.surely.intersect_with(&other.surely);
+            if !Rc::ptr_eq(&self.constants, &other.constants) {
+                let there = other.constants;
+                Rc::make_mut(&mut self.constants).retain(|at, value| there.get(at) == Some(value));
+            }
         }
-        Known { surely: &self.surely & &other.surely, perhaps: &self.perhaps | &other.perhaps, reached: true }
+        self
+    }
+
+    /// What is known where something that has begun here was broken off: it may have touched all it touches.
+    fn broken_off(&self, after: &Known, touched: &FixedBitSet) -> Known {
+        let mut known = Known { perhaps: after.perhaps.clone(), ..self.clone() };
+        known.forget(touched);
+        known
     }
 }
 
 struct Walk<'a> {
     document: &'a Document,
+    names: Names<'a>,
+    /// What may be assigned beside the main line.
+    beside: FixedBitSet,
     /// The names of the levels around the place (R26); of others something else is said.
-    visible: BTreeSet<String>,
+    visible: FixedBitSet,
     read: BTreeSet<String>,
     complaints: &'a mut Vec<Diagnostic>,
     /// What is known at each `break` of the loops around, innermost last.
     breaks: Vec<Option<Known>>,
+    /// The same for `continue`.
+    continues: Vec<Option<Known>>,
+    /// How many steps around end what is inside them.
+    ended: usize,
     reach: Reach,
 }
 
 impl Walk<'_> {
     fn messages(&mut self, known: &Known) {
-        let header = &self.document.header;
-        for message in header.named("signals").iter().chain(header.named("updates")) {
-            let mut after = known.clone();
-            if let Some(steps) = message.fields.steps("do") {
-                let outside = self.visible.clone();
-                self.visible.extend(level(steps));
-                after = self.list(steps, after);
-                if let Some(returns) = message.fields.value("returns") {
-                    self.read_value(returns, &after);
-                }
-                self.visible = outside;
-            } else if let Some(returns) = message.fields.value("returns") {
-                self.read_value(returns, &after);
+        let document = self.document;
+        let header = &document.header;
+        for body in header.signals.items().iter().filter_map(|signal| signal.keys.body.get()) {
+            self.handler(body, known, None);
+        }
+        for update in header.updates.items() {
+            let keys = &update.keys;
+            match keys.body.get() {
+                Some(body) => self.handler(body, known, keys.returns.get()),
+                None => keys.returns.get().into_iter().for_each(|returns| self.read_value(returns, known)),
             }
-            if let Some(otherwise) = message.fields.value("otherwise") {
+            if let Some(otherwise) = keys.otherwise.get() {
                 self.read_value(otherwise, known);
             }
-            if let Some(check) = message.fields.condition("check") {
+            if let Some(check) = keys.check.get() {
                 self.read_names(check.expression.names(), check.place, 0, known);
             }
         }
-        for query in header.assignments("queries") {
+        for query in header.queries.items() {
             self.read_value(&query.value, known);
         }
+    }
+
+    /// The steps for a message, and what its caller gets, which sees what they have set.
+    fn handler(&mut self, steps: &[Step], known: &Known, returns: Option<&Written>) {
+        let outside = self.visible.clone();
+        self.visible.union_with(&self.names.assigned(steps));
+        let after = self.list(steps, known.clone());
+        if let Some(returns) = returns {
+            self.read_value(returns, &after);
+        }
+        self.visible = outside;
     }
 
     fn read_value(&mut self, value: &Written, known: &Known) {
@@ -145,10 +260,10 @@ impl Walk<'_> {
     /// The steps of a branch, whose own names are gone behind it.
     fn branch(&mut self, steps: &[Step], before: &Known) -> Known {
         let outside = self.visible.clone();
-        self.visible.extend(level(steps));
+        self.visible.union_with(&self.names.assigned(steps));
         let mut after = self.list(steps, before.clone());
-        after.surely.retain(|name| outside.contains(name));
-        after.perhaps.retain(|name| outside.contains(name));
+        after.surely.intersect_with(&outside);
+        after.perhaps.intersect_with(&outside);
         self.visible = outside;
         after
     }
@@ -158,7 +273,7 @@ impl Walk<'_> {
         let mut said = !known.reached;
         for step in steps {
             if !known.reached {
-                self.reach.never.push(step.span);
+                self.reach.never.insert(step.number);
             }
             if !known.reached && !said {
                 said = true;
@@ -175,103 +290,170 @@ impl Walk<'_> {
 
     fn step(&mut self, step: &Step, before: Known) -> Known {
         self.reads(step, &before);
-        let mut after = before.clone();
-        match (step.verb.name, &step.action) {
-            ("if", _) => {
-                let then = step.fields.steps("then").map_or_else(|| before.clone(), |s| self.list(s, before.clone()));
-                let other = step.fields.steps("else").map_or_else(|| before.clone(), |s| self.list(s, before.clone()));
-                after = then.meet(other);
-            }
-            ("return" | "fail" | "continue", _) => {
-                self.reach.ends |= before.reached && step.verb.name == "return";
-                after.reached = false;
-            }
-            ("break", _) => {
-                if let Some(breaks) = self.breaks.last_mut() {
-                    *breaks = Some(match breaks.take() {
-                        Some(other) => other.meet(before.clone()),
-                        None => before.clone(),
-                    });
-                }
-                after.reached = false;
-            }
-            ("do", Field::Steps(steps)) => after = self.list(steps, before.clone()),
-            ("switch", Field::List(ways)) => {
-                let mut met: Option<Known> = None;
-                for (way, _) in ways {
-                    let steps = way.steps("do").or(way.steps("else")).unwrap_or(&[]);
-                    let end = self.list(steps, before.clone());
-                    met = Some(met.map_or(end.clone(), |other| other.meet(end)));
-                }
-                after = met.unwrap_or(after);
-            }
-            ("while", Field::Condition(condition)) => after = self.repeat(step, condition, before.clone()),
-            ("for", _) => {
-                self.breaks.push(None);
-                for (_, body) in branch_lists(step) {
-                    let end = self.branch(body, &before);
-                    // Not every list has an item.
-                    after = Known { perhaps: &after.perhaps | &end.perhaps, ..after };
-                }
-                self.breaks.pop();
-            }
-            ("parallel" | "race", Field::Branches(branches)) => {
-                let all = step.verb.name == "parallel";
-                let ends: Vec<Known> = branches.iter().map(|b| self.branch(&b.steps, &before)).collect();
-                let reached = |end: &Known| end.reached;
-                let reports = step.fields.text("on-error") == Some("report");
-                after.reached = match all {
-                    true => before.reached && (reports || ends.iter().all(reached)),
-                    false => before.reached && (ends.is_empty() || ends.iter().any(reached)),
-                };
-                for end in ends {
-                    after.perhaps.extend(end.perhaps);
-                    if all {
-                        after.surely.extend(end.surely);
-                    }
-                }
-            }
-            ("try", Field::Steps(body)) => after = self.attempt(step, body, &before),
-            _ => {}
+        // What a timeout or a lost race ends need not end itself.
+        let ended = step.common.timeout.is_there() || matches!(step.action, Action::Race(_));
+        self.ended += usize::from(ended);
+        let mut after = self.action(step, &before);
+        self.ended -= usize::from(ended);
+        self.assign(step, &mut after);
+        let children = step.children();
+        let touched = || {
+            children
+                .iter()
+                .map(|child| self.names.touched(child.steps))
+                .fold(self.names.set(step.assigns().into_iter().map(|(name, _)| name)), |all, one| &all | &one)
+        };
+        let inside = children.iter().any(|child| !child.steps.is_empty());
+        let broken = (step.common.on_timeout.is_there() || step.on_error() == OnError::Skip)
+            .then(|| before.broken_off(&after, &touched()));
+        if let (Some(steps), Some(broken)) = (step.common.on_timeout.get(), &broken) {
+            let struck = self.list(steps, broken.clone());
+            after = after.meet(struck);
         }
-        for (name, _) in assigned(step) {
-            after.set(&name);
-        }
-        let skips = step.fields.text("on-error") == Some("skip");
-        let inside = !step.lists().is_empty();
-        if let Some(steps) = step.fields.steps("on-timeout") {
-            let struck = Known { perhaps: after.perhaps.clone(), ..before.clone() };
-            after = after.meet(self.list(steps, struck));
-        }
-        if skips {
+        if let (OnError::Skip, Some(broken)) = (step.on_error(), broken) {
             // The result is null, so `save` is set; what steps inside assign is not sure.
-            let mut skipped = Known { perhaps: after.perhaps.clone(), ..before.clone() };
-            if let (Some(name), false) = (step.fields.text("save"), inside && !after.reached) {
-                skipped.set(name);
+            let mut skipped = Known { perhaps: after.perhaps.clone(), ..broken };
+            if let (Some(at), false) = (self.saves(step), inside && !after.reached) {
+                skipped.set(at, None);
             }
             after = after.meet(skipped);
         }
-        if step.fields.entry("when").is_some() {
+        if step.common.when.is_there() {
             after = after.meet(before);
         }
         after
     }
 
+    /// The number of the name that the result of a step is saved under.
+    fn saves(&self, step: &Step) -> Option<usize> {
+        step.common.save.text().and_then(|name| self.names.number(name))
+    }
+
+    fn assign(&self, step: &Step, known: &mut Known) {
+        if let Action::Set(set) = &step.action {
+            for assignment in set.assignments.items() {
+                if let Some(at) = self.names.number(&assignment.name) {
+                    known.set(at, assignment.value.constant().filter(|_| !self.beside.contains(at)));
+                }
+            }
+        }
+        if let Some(at) = self.saves(step) {
+            known.set(at, None);
+        }
+    }
+
+    /// What is known behind what a step does.
+    fn action(&mut self, step: &Step, before: &Known) -> Known {
+        let left = || Known { reached: false, ..before.clone() };
+        match &step.action {
+            Action::If(choice) => {
+                let mut way = |part: &Part<Vec<Step>>| match part.get() {
+                    Some(steps) => self.list(steps, before.clone()),
+                    None => before.clone(),
+                };
+                let then = way(&choice.then);
+                then.meet(way(&choice.otherwise))
+            }
+            Action::Switch(switch) => {
+                let mut met: Option<Known> = None;
+                for way in switch.ways.items() {
+                    let steps = way.keys.body.get().or(way.keys.otherwise.get()).map_or(&[][..], Vec::as_slice);
+                    let end = self.list(steps, before.clone());
+                    met = Some(met.map_or(end.clone(), |other| other.meet(end)));
+                }
+                met.unwrap_or_else(|| before.clone())
+            }
+            Action::While(repeat) => match repeat.condition.get() {
+                Some(condition) => self.repeat(repeat, condition, before.clone()),
+                None => before.clone(),
+            },
+            Action::For(each) => {
+                let Some(body) = each.body.get() else { return before.clone() };
+                let mut begins = before.clone();
+                begins.forget(&self.names.touched(body));
+                self.breaks.push(None);
+                self.continues.push(None);
+                let end = self.branch(body, &begins);
+                self.breaks.pop();
+                self.continues.pop();
+                // Not every list has an item.
+                Known { perhaps: &before.perhaps | &end.perhaps, ..begins }
+            }
+            Action::Parallel(parallel) => {
+                let ends = self.branches(&parallel.branches, before);
+                let reports = step.on_error() == OnError::Report;
+                let mut after = before.clone();
+                after.reached &= reports || ends.iter().all(|end| end.reached);
+                for end in ends {
+                    after.perhaps.union_with(&end.perhaps);
+                    after.surely.union_with(&end.surely);
+                }
+                after
+            }
+            Action::Race(race) => {
+                let ends = self.branches(&race.branches, before);
+                let mut after = before.clone();
+                after.reached &= ends.is_empty() || ends.iter().any(|end| end.reached);
+                ends.iter().for_each(|end| after.perhaps.union_with(&end.perhaps));
+                after
+            }
+            Action::Try(shield) => self.attempt(shield, before),
+            Action::Do(group) => match group.body.get() {
+                Some(steps) => self.list(steps, before.clone()),
+                None => before.clone(),
+            },
+            Action::Return(_) => {
+                self.reach.ends |= before.reached;
+                left()
+            }
+            Action::Break(_) => {
+                note(self.breaks.last_mut(), before);
+                left()
+            }
+            Action::Continue(_) => {
+                note(self.continues.last_mut(), before);
+                left()
+            }
+            Action::Fail(_) => left(),
+            Action::Set(_)
+            | Action::Http(_)
+            | Action::Activity(_)
+            | Action::Wait(_)
+            | Action::Send(_)
+            | Action::Log(_) => before.clone(),
+        }
+    }
+
+    fn branches(&mut self, branches: &Part<Vec<Branch>>, before: &Known) -> Vec<Known> {
+        branches.items().iter().map(|branch| self.branch(&branch.steps, before)).collect()
+    }
+
     /// A `while`: its body may run not once, unless its condition holds at the start.
-    fn repeat(&mut self, step: &Step, condition: &Condition, before: Known) -> Known {
-        let endless = condition.expression.source().trim() == "true";
-        let once = endless || self.holds_at_the_start(condition);
-        self.breaks.push(None);
-        let body = step.fields.steps("do").unwrap_or(&[]);
+    fn repeat(&mut self, repeat: &While, condition: &Condition, before: Known) -> Known {
+        let endless = repeat.is_endless();
+        let once = endless || self.holds(condition, &before);
+        let body = repeat.body.items();
+        let touched = self.names.touched(body);
+        if !endless && before.reached && self.ended == 0 {
+            self.never_changes(condition, body, &touched);
+        }
         // A later round finds what an earlier one has set.
-        let begins = Known { perhaps: &before.perhaps | &level(body), ..before.clone() };
-        let end = self.list(body, begins);
+        let mut begins = before.clone();
+        begins.perhaps.union_with(&self.names.assigned(body));
+        begins.forget(&touched);
+        self.breaks.push(None);
+        self.continues.push(None);
+        let mut end = self.list(body, begins.clone());
         let broken = self.breaks.pop().flatten();
+        if let Some(next) = self.continues.pop().flatten() {
+            end = end.meet(next);
+        }
+        end.forget(&touched);
         let perhaps = &before.perhaps | &end.perhaps;
         let through = match (endless, once && end.reached) {
-            (true, _) => Known { reached: false, ..before },
+            (true, _) => Known { reached: false, ..begins },
             (false, true) => end,
-            (false, false) => Known { perhaps, ..before },
+            (false, false) => Known { perhaps, reached: before.reached, surely: before.surely, ..begins },
         };
         match broken {
             Some(broken) => through.meet(broken),
@@ -279,59 +461,86 @@ impl Walk<'_> {
         }
     }
 
-    /// Whether a condition is true on the first values, where those are constant.
-    fn holds_at_the_start(&self, condition: &Condition) -> bool {
-        struct First<'a>(&'a Document);
-        impl Scope for First<'_> {
+    /// Whether a condition is true on what is known here.
+    fn holds(&self, condition: &Condition, known: &Known) -> bool {
+        struct Here<'a>(&'a Names<'a>, &'a Known);
+        impl Scope for Here<'_> {
             fn get(&self, name: &str) -> Option<Value> {
-                self.0.header.assignments("vars").iter().find(|a| a.name == name).and_then(|a| a.value.constant())
+                self.1.constants.get(&self.0.number(name)?).map(|value| Value::clone(value))
             }
         }
         let mut operations = OPERATIONS;
         let mut uuid = String::new;
         let mut world = World { now: Time(0), uuid: &mut uuid, operations: &mut operations };
         !condition.expression.calls("now")
-            && condition.expression.test(&First(self.document), &mut world).is_ok_and(|holds| holds)
+            && condition.expression.test(&Here(&self.names, known), &mut world).is_ok_and(|holds| holds)
     }
 
-    fn attempt(&mut self, step: &Step, body: &[Step], before: &Known) -> Known {
+    /// A loop that nothing inside or beside can end: what its condition reads stays as it is.
+    fn never_changes(&mut self, condition: &Condition, body: &[Step], touched: &FixedBitSet) {
+        let names = condition.expression.names();
+        let changes = |name: &str| {
+            self.document.lost.contains(name)
+                || self.names.number(name).is_some_and(|at| touched.contains(at) || self.beside.contains(at))
+        };
+        let leaves = |step: &Step| match step.nature() {
+            Nature::Exit(Leaves::Run | Leaves::Error | Leaves::Loop) => true,
+            Nature::Exit(Leaves::Round)
+            | Nature::Instant
+            | Nature::Call
+            | Nature::Message
+            | Nature::Wait
+            | Nature::Block
+            | Nature::Strands => false,
+        };
+        let told = ["now", "uuid"].iter().any(|function| condition.expression.calls(function));
+        if names.is_empty() || told || names.iter().any(|(name, _)| changes(name)) || all(body).into_iter().any(leaves)
+        {
+            return;
+        }
+        let message = "nothing inside this loop changes what its condition reads: it never ends once it has begun";
+        let help = "assign in its body what the condition asks for, or leave the loop with `break`";
+        let span = condition.place.locate(&(0..condition.expression.source().len()));
+        self.complaints.push(Diagnostic::warning(Code::EndlessLoop, span, message).help(help));
+    }
+
+    fn attempt(&mut self, shield: &Try, before: &Known) -> Known {
+        let Some(body) = shield.body.get() else { return before.clone() };
         let mut after = self.list(body, before.clone());
-        let failed = Known { perhaps: after.perhaps.clone(), ..before.clone() };
-        for (catch, _) in step.fields.list("catch") {
-            let end = self.list(catch.steps("do").unwrap_or(&[]), failed.clone());
+        let mut touched = self.names.touched(body);
+        let failed = before.broken_off(&after, &touched);
+        for catch in shield.catches.items() {
+            let steps = catch.keys.body.items();
+            touched.union_with(&self.names.touched(steps));
+            let end = self.list(steps, failed.clone());
             after = after.meet(end);
         }
-        if let Some(finally) = step.fields.steps("finally") {
-            let begins = Known { perhaps: after.perhaps.clone(), ..before.clone() };
-            let end = self.list(finally, begins);
-            after.surely.extend(end.surely);
-            after.perhaps.extend(end.perhaps);
+        if let Some(finally) = shield.finally.get() {
+            let end = self.list(finally, before.broken_off(&after, &touched));
+            after.forget(&self.names.touched(finally));
+            after.surely.union_with(&end.surely);
+            after.perhaps.union_with(&end.perhaps);
             after.reached &= end.reached;
         }
         after
     }
 
     fn reads(&mut self, step: &Step, known: &Known) {
-        // `collect` sees what the body has set.
-        let own = step.fields.steps("do").filter(|_| step.verb.name == "for").map(level).unwrap_or_default();
-        let outside = self.visible.clone();
-        self.visible.retain(|name| !own.contains(name) || outside.contains(name));
-        for used in uses(step) {
-            for (expression, place, offset) in used.expressions() {
-                self.read_names(expression.names(), place, offset, known);
-            }
+        // What a `for` collects sees names of its items too, which are not visible here: nothing is said of them.
+        for (expression, place, offset) in uses(step).into_iter().flat_map(|used| used.what.expressions()) {
+            self.read_names(expression.names(), place, offset, known);
         }
-        self.visible = outside;
     }
 
     fn read_names(&mut self, names: &[(String, std::ops::Range<usize>)], place: Place, offset: usize, known: &Known) {
         for (name, range) in names {
             self.read.insert(name.clone());
-            if !known.reached || known.surely.contains(name) || !self.visible.contains(name) {
+            let Some(at) = self.names.number(name) else { continue };
+            if !known.reached || known.surely.contains(at) || !self.visible.contains(at) {
                 continue;
             }
             let span = place.locate(&(range.start + offset..range.end + offset));
-            if known.perhaps.contains(name) {
+            if known.perhaps.contains(at) {
                 let message = format!("`{name}` is not set on every way to this step");
                 let help = format!("give it a first value in `vars`: `{name}: null`");
                 self.complaints.push(Diagnostic::warning(Code::PerhapsUnset, span, message).help(help));
@@ -344,44 +553,12 @@ impl Walk<'_> {
     }
 }
 
-/// Results that cannot fit `returns`.
-fn returns(document: &Document, end_reached: bool, complaints: &mut Vec<Diagnostic>) {
-    let header = &document.header;
-    let Some(schema) = schema_of(header.schema("returns")) else { return };
-    for step in every_step(document) {
-        let ("return", Field::Value(value)) = (step.verb.name, &step.action) else { continue };
-        if let Some(constant) = value.constant() {
-            if let Some(violation) = schema.violations(&constant).first() {
-                let message = format!("the result does not fit `returns`: {}", violation.detail);
-                complaints.push(Diagnostic::error(Code::ReturnsMismatch, value.place.span, message));
-            }
-        } else if let WrittenKind::Map(entries) = &value.kind {
-            shape(&schema, entries, value, complaints);
-        }
-    }
-    if end_reached && !schema.violations(&Value::Null).is_empty() {
-        let span = header.entry("returns").map_or(Span::default(), |e| e.key_span);
-        let message = "the process can end without a `return`, and null does not fit `returns`";
-        complaints
-            .push(Diagnostic::warning(Code::ReturnsMismatch, span, message).help("end every way with a `return`"));
-    }
-}
-
-/// A mapping with computed parts: its keys and its constant parts are known.
-fn shape(
-    schema: &super::Schema,
-    entries: &[(String, Span, Written)],
-    value: &Written,
-    complaints: &mut Vec<Diagnostic>,
-) {
-    let known = Value::map(entries.iter().map(|(key, _, part)| (key.as_str(), part.constant().unwrap_or_default())));
-    for violation in schema.violations(&known) {
-        let part = violation.pointer.split('/').nth(1).and_then(|key| entries.iter().find(|(k, ..)| k == key));
-        let computed = part.is_some_and(|(_, _, part)| part.constant().is_none());
-        if !computed {
-            let span = part.map_or(value.place.span, |(_, span, _)| *span);
-            let message = format!("the result does not fit `returns`: {}", violation.detail);
-            complaints.push(Diagnostic::error(Code::ReturnsMismatch, span, message));
-        }
+/// What is known at one more way out.
+fn note(ways: Option<&mut Option<Known>>, known: &Known) {
+    if let Some(way) = ways {
+        *way = Some(match way.take() {
+            Some(other) => other.meet(known.clone()),
+            None => known.clone(),
+        });
     }
 }

@@ -8,28 +8,31 @@ use sha2::{Digest, Sha256};
 use super::owners::level;
 use super::schema::Schema;
 use super::{
-    Action, Activity, Catch, Duplicates, For, Http, Items, List, ListId, MAX_FROZEN, OnError, Plan, Retry, Signal,
-    Step, StepId, Update,
+    Action, Activity, Catch, For, Http, Items, List, ListId, MAX_FROZEN, OnError, Plan, Retry, Signal, Step, StepId,
+    Update,
 };
 use crate::diagnostic::{Code, Diagnostic, Source, Span};
-use crate::syntax::{self, Document, Field, Fields, Node, Written, WrittenKind};
+use crate::syntax::verbs::{self, Awaited, WaitFor};
+use crate::syntax::{
+    self, ActivityDefaults, Assignment, Child, Condition, Document, Duplicates, HttpDefaults, Keep, Level, Node, Part,
+    Role, Written, WrittenKind,
+};
 use crate::value::{Decimal, Duration, Value};
 
 pub(super) fn lower(document: &Document, text: &str) -> (Option<Plan>, Vec<Diagnostic>) {
+    let header = &document.header;
+    let defaults = header.defaults.get().cloned().unwrap_or_default();
+    let mut outer: BTreeSet<String> = header.vars.items().iter().map(|a| a.name.clone()).collect();
+    outer.extend(level(header.steps.items()));
     let mut lowering = Lowering {
         source: Source::new("", text),
         complaints: Vec::new(),
-        steps: Vec::new(),
+        steps: document.walk().iter().map(|_| None).collect(),
         lists: Vec::new(),
-        http: None,
-        activity: None,
-        outer: BTreeSet::new(),
+        http: defaults.http.get().cloned().unwrap_or_default(),
+        activity: defaults.activity.get().cloned().unwrap_or_default(),
+        outer,
     };
-    let header = &document.header;
-    lowering.http = header.map("defaults").and_then(|d| d.map("http")).cloned();
-    lowering.activity = header.map("defaults").and_then(|d| d.map("activity")).cloned();
-    lowering.outer = header.assignments("vars").iter().map(|a| a.name.clone()).collect();
-    lowering.outer.extend(level(header.steps("steps").unwrap_or(&[])));
     let canonical = document.canonical();
     if canonical.len() > MAX_FROZEN {
         let message =
@@ -37,31 +40,31 @@ pub(super) fn lower(document: &Document, text: &str) -> (Option<Plan>, Vec<Diagn
         lowering.complaints.push(Diagnostic::error(Code::TooLarge, Span::default(), message));
     }
     let digest = Sha256::digest(canonical.as_bytes()).iter().map(|b| format!("{b:02x}")).collect::<String>();
-    let input = header.schema("input").and_then(|node| lowering.schema(node));
-    let returns = header.schema("returns").and_then(|node| lowering.schema(node));
-    let root = header.steps("steps").map(|steps| lowering.list(steps, &mut Unnamed::new()));
-    let signals = header.named("signals").iter().map(|s| (s.name.clone(), lowering.signal(&s.fields))).collect();
-    let updates = header.named("updates").iter().map(|u| (u.name.clone(), lowering.update(&u.fields))).collect();
-    let duplicates = match header.text("duplicates") {
-        Some("reject") => Duplicates::Reject,
-        _ => Duplicates::Return,
-    };
-    let plan = match (root, header.value("key"), header.text("process"), header.integer("version")) {
-        (Some(root), Some(key), Some(process), Some(version)) => Some(Plan {
+    let input = lowering.schema(&header.input);
+    let returns = lowering.schema(&header.returns);
+    let root = header.steps.get().map(|steps| lowering.list(steps));
+    let signals = header.signals.items().iter();
+    let signals = signals.map(|one| (one.name.clone(), lowering.signal(&one.keys))).collect();
+    let updates = header.updates.items().iter();
+    let updates = updates.map(|one| (one.name.clone(), lowering.update(&one.keys))).collect();
+    // A step that could not be lowered was complained about.
+    let steps: Option<Vec<Step>> = lowering.steps.into_iter().collect();
+    let plan = match (root, header.key.get(), header.process.text(), header.version.value(), steps) {
+        (Some(root), Some(key), Some(process), Some(version), Some(steps)) => Some(Plan {
             process: process.to_owned(),
             version,
-            summary: header.text("summary").map(str::to_owned),
+            summary: header.summary.text().map(str::to_owned),
             canonical,
             digest: format!("sha256:{digest}"),
-            duplicates,
+            duplicates: header.duplicates.value().unwrap_or(Duplicates::Return),
             key: key.clone(),
             input,
             returns,
-            vars: header.assignments("vars").iter().map(|a| (a.name.clone(), a.value.clone())).collect(),
+            vars: pairs(&header.vars),
             signals,
             updates,
-            queries: header.assignments("queries").iter().map(|q| (q.name.clone(), q.value.clone())).collect(),
-            steps: lowering.steps,
+            queries: pairs(&header.queries).into_iter().collect(),
+            steps,
             lists: lowering.lists,
             root,
         }),
@@ -70,22 +73,38 @@ pub(super) fn lower(document: &Document, text: &str) -> (Option<Plan>, Vec<Diagn
     (plan, lowering.complaints)
 }
 
+fn pairs(assignments: &Part<Vec<Assignment>>) -> Vec<(String, Written)> {
+    assignments.items().iter().map(|a| (a.name.clone(), a.value.clone())).collect()
+}
+
+fn expression(condition: &Condition) -> crate::expression::Expression {
+    condition.expression.clone()
+}
+
 struct Lowering {
     source: Source,
     complaints: Vec<Diagnostic>,
-    steps: Vec<Step>,
+    /// By their numbers; `None` until they are lowered.
+    steps: Vec<Option<Step>>,
     lists: Vec<List>,
-    http: Option<Fields>,
-    activity: Option<Fields>,
+    http: HttpDefaults,
+    activity: ActivityDefaults,
     /// The names that belong to the levels around what is being lowered (R26).
     outer: BTreeSet<String>,
 }
 
-/// How many steps without id there were, by verb (R37).
-type Unnamed = BTreeMap<&'static str, usize>;
+/// The lists inside a step, lowered, by what each is to it.
+struct Inside(BTreeMap<String, ListId>);
+
+impl Inside {
+    fn get(&self, role: Role<'_>) -> Option<ListId> {
+        self.0.get(&role.to_string()).copied()
+    }
+}
 
 impl Lowering {
-    fn schema(&mut self, node: &Node) -> Option<Schema> {
+    fn schema(&mut self, part: &Part<Node>) -> Option<Schema> {
+        let node = part.get()?;
         match Schema::compile(&node.to_value()) {
             Ok(schema) => {
                 for wrong in schema.wrong_defaults() {
@@ -106,37 +125,38 @@ impl Lowering {
         }
     }
 
-    /// `unnamed` counts the steps without id, verb by verb, over all lists of one step: a path names one step (R37).
-    fn list(&mut self, steps: &[syntax::Step], unnamed: &mut Unnamed) -> ListId {
+    fn list(&mut self, steps: &[syntax::Step]) -> ListId {
         let mut ids = Vec::with_capacity(steps.len());
         for step in steps {
-            let verb = step.verb.name;
-            let id = step.fields.text("id").map(str::to_owned);
-            let segment = id.clone().unwrap_or_else(|| {
-                let count = unnamed.entry(verb).or_default();
-                *count += 1;
-                format!("{verb}~{count}")
-            });
-            let mut inside = Unnamed::new();
-            let Some(action) = self.action(step, &mut inside) else { continue };
-            let timeout =
-                step.fields.duration("timeout").filter(|_| !matches!(action, Action::Http(_) | Action::Activity(_)));
-            let on_timeout = step.fields.steps("on-timeout").map(|steps| self.list(steps, &mut inside));
+            let inside = step.children().into_iter().map(|child| (child.role.to_string(), self.child(&child)));
+            let inside = Inside(inside.collect());
+            let Some(action) = self.action(step, &inside) else { continue };
+            let timeout = match step.nature() {
+                syntax::Nature::Call => None, // of an attempt
+                syntax::Nature::Instant
+                | syntax::Nature::Exit(_)
+                | syntax::Nature::Message
+                | syntax::Nature::Wait
+                | syntax::Nature::Block
+                | syntax::Nature::Strands => step.common.timeout.value(),
+            };
             let made = Step {
-                id,
-                segment,
-                verb,
+                number: step.number,
+                id: step.id().map(str::to_owned),
+                segment: step.segment.clone(),
+                verb: step.verb().name,
                 line: self.source.position(step.span.start).line,
-                start: step.span.start,
-                when: step.fields.condition("when").map(|c| c.expression.clone()),
-                save: step.fields.text("save").map(str::to_owned),
+                when: step.common.when.get().map(expression),
+                save: step.common.save.text().map(str::to_owned),
                 timeout,
-                on_timeout,
-                skip_errors: step.fields.text("on-error") == Some("skip") && !matches!(action, Action::For(_)),
+                on_timeout: inside.get(Role::OnTimeout),
+                skip_errors: step.on_error() == OnError::Skip && !matches!(action, Action::For(_)),
                 action,
             };
-            ids.push(StepId(u32::try_from(self.steps.len()).unwrap_or(u32::MAX)));
-            self.steps.push(made);
+            if let Some(place) = self.steps.get_mut(step.number.0 as usize) {
+                *place = Some(made);
+            }
+            ids.push(step.number);
         }
         self.push(ids, BTreeSet::new())
     }
@@ -146,11 +166,18 @@ impl Lowering {
         ListId(u32::try_from(self.lists.len() - 1).unwrap_or(u32::MAX))
     }
 
+    fn child(&mut self, child: &Child<'_>) -> ListId {
+        match child.level {
+            Level::Around => self.list(child.steps),
+            Level::Branch | Level::Item => self.branch(child.steps),
+        }
+    }
+
     /// A list that is a branch: what it assigns belongs to it, unless it belongs to a level around it (R26).
-    fn branch(&mut self, steps: &[syntax::Step], unnamed: &mut Unnamed) -> ListId {
+    fn branch(&mut self, steps: &[syntax::Step]) -> ListId {
         let owned: BTreeSet<String> = level(steps).into_iter().filter(|name| !self.outer.contains(name)).collect();
         self.outer.extend(owned.iter().cloned());
-        let list = self.list(steps, unnamed);
+        let list = self.list(steps);
         self.outer.retain(|name| !owned.contains(name));
         if let Some(made) = self.lists.get_mut(list.0 as usize) {
             made.owned = owned;
@@ -158,142 +185,137 @@ impl Lowering {
         list
     }
 
-    fn signal(&mut self, fields: &Fields) -> Signal {
+    fn signal(&mut self, keys: &syntax::Signal) -> Signal {
         Signal {
-            payload: fields.schema("payload").and_then(|node| self.schema(node)),
-            keep_last: fields.text("keep") == Some("last"),
-            handler: fields.steps("do").map(|steps| self.branch(steps, &mut Unnamed::new())),
+            payload: self.schema(&keys.payload),
+            keep_last: keys.keep.value() == Some(Keep::Last),
+            handler: keys.body.get().map(|steps| self.branch(steps)),
         }
     }
 
-    fn update(&mut self, fields: &Fields) -> Update {
+    fn update(&mut self, keys: &syntax::Update) -> Update {
         Update {
-            payload: fields.schema("payload").and_then(|node| self.schema(node)),
-            check: fields.condition("check").map(|c| c.expression.clone()),
-            otherwise: fields.value("otherwise").cloned(),
-            handler: fields.steps("do").map(|steps| self.branch(steps, &mut Unnamed::new())),
-            returns: fields.value("returns").cloned(),
+            payload: self.schema(&keys.payload),
+            check: keys.check.get().map(expression),
+            otherwise: keys.otherwise.get().cloned(),
+            handler: keys.body.get().map(|steps| self.branch(steps)),
+            returns: keys.returns.get().cloned(),
         }
     }
 
     /// `None` where the step was complained about.
-    fn action(&mut self, step: &syntax::Step, inside: &mut Unnamed) -> Option<Action> {
-        Some(match (step.verb.name, &step.action) {
-            ("set", Field::Assignments(assignments)) => {
-                Action::Set(assignments.iter().map(|a| (a.name.clone(), a.value.clone())).collect())
+    fn action(&mut self, step: &syntax::Step, inside: &Inside) -> Option<Action> {
+        Some(match &step.action {
+            syntax::Action::Set(set) => {
+                set.assignments.get()?;
+                Action::Set(pairs(&set.assignments))
             }
-            ("http", Field::Map(fields)) => Action::Http(Box::new(self.http(step, fields)?)),
-            ("activity", Field::Map(fields)) => Action::Activity(Box::new(self.activity(step, fields)?)),
-            ("wait", Field::Value(moment)) => Action::Wait(moment.clone()),
-            ("wait", Field::Map(fields)) => match (fields.condition("until"), fields.text("signal")) {
-                (Some(condition), _) => Action::Until(condition.expression.clone()),
-                (None, Some(signal)) => Action::Receive {
-                    signal: signal.to_owned(),
-                    condition: fields.condition("where").map(|c| c.expression.clone()),
+            syntax::Action::Http(http) => Action::Http(Box::new(self.http(step, http)?)),
+            syntax::Action::Activity(activity) => Action::Activity(Box::new(self.activity(step, activity)?)),
+            syntax::Action::Wait(wait) => match wait.what.get()? {
+                WaitFor::Moment(moment) => Action::Wait(moment.clone()),
+                WaitFor::Event(Awaited { until, signal, filter }) => match (until.get(), signal.text()) {
+                    (Some(condition), _) => Action::Until(expression(condition)),
+                    (None, Some(signal)) => {
+                        Action::Receive { signal: signal.to_owned(), condition: filter.get().map(expression) }
+                    }
+                    (None, None) => return None,
                 },
-                (None, None) => return None,
             },
-            ("if", Field::Condition(condition)) => {
-                let then = self.list(step.fields.steps("then")?, inside);
-                let otherwise = step.fields.steps("else").map(|steps| self.list(steps, inside));
-                Action::If { condition: condition.expression.clone(), then, otherwise }
+            syntax::Action::If(choice) => Action::If {
+                condition: expression(choice.condition.get()?),
+                then: inside.get(Role::Then)?,
+                otherwise: inside.get(Role::Else),
+            },
+            syntax::Action::Switch(switch) => {
+                let way = |(at, way): (usize, &syntax::Item<verbs::Way>)| {
+                    let list = inside.get(Role::Way(at));
+                    match (way.keys.when.get(), list) {
+                        (Some(when), Some(list)) => Some((Some(expression(when)), list)),
+                        (Some(_), None) => None,
+                        // What stands beside an `else` was complained about.
+                        (None, _) => Some((None, inside.get(Role::Else)?)),
+                    }
+                };
+                Action::Switch(switch.ways.get()?.iter().enumerate().filter_map(way).collect())
             }
-            ("switch", Field::List(ways)) => Action::Switch(
-                ways.iter()
-                    .filter_map(|(way, _)| match (way.condition("when"), way.steps("do"), way.steps("else")) {
-                        (Some(when), Some(steps), _) => Some((Some(when.expression.clone()), self.list(steps, inside))),
-                        (None, _, Some(steps)) => Some((None, self.list(steps, inside))),
-                        _ => None,
-                    })
-                    .collect(),
-            ),
-            ("while", Field::Condition(condition)) => Action::While {
-                condition: condition.expression.clone(),
-                body: self.list(step.fields.steps("do")?, inside),
-            },
-            ("for", Field::Text(item)) => Action::For(Box::new(For {
-                item: item.clone(),
-                index: step.fields.text("index").map(str::to_owned),
-                items: match step.fields.field("in")? {
-                    Field::Expression(expression) => Items::Expression(expression.expression.clone()),
-                    Field::Value(list) => Items::List(list.clone()),
-                    _ => return None,
+            syntax::Action::While(repeat) => {
+                Action::While { condition: expression(repeat.condition.get()?), body: inside.get(Role::Do)? }
+            }
+            syntax::Action::For(each) => Action::For(Box::new(For {
+                item: each.item.text()?.to_owned(),
+                index: each.index.text().map(str::to_owned),
+                items: match each.items.get()? {
+                    verbs::Items::Expression(items) => Items::Expression(expression(items)),
+                    verbs::Items::List(list) => Items::List(list.clone()),
                 },
-                collect: step.fields.value("collect").cloned(),
-                parallel: step.fields.integer("parallel").and_then(|n| usize::try_from(n).ok()).unwrap_or(1),
-                on_error: match step.fields.text("on-error") {
-                    Some("skip") => OnError::Skip,
-                    Some("report") => OnError::Report,
-                    _ => OnError::Fail,
-                },
-                body: self.branch(step.fields.steps("do")?, inside),
+                collect: each.collect.get().cloned(),
+                parallel: usize::try_from(each.at_once()).unwrap_or(1),
+                on_error: step.on_error(),
+                body: inside.get(Role::Do)?,
             })),
-            ("parallel", Field::Branches(branches)) => Action::Parallel {
-                branches: self.branches(branches),
-                report: step.fields.text("on-error") == Some("report"),
+            syntax::Action::Parallel(parallel) => Action::Parallel {
+                branches: branches(parallel.branches.get()?, inside)?,
+                report: step.on_error() == OnError::Report,
             },
-            ("race", Field::Branches(branches)) => Action::Race(self.branches(branches)),
-            ("try", Field::Steps(body)) => Action::Try {
-                body: self.list(body, inside),
-                catches: step
-                    .fields
-                    .list("catch")
-                    .iter()
-                    .filter_map(|(catch, _)| {
-                        Some(Catch {
-                            errors: texts(catch, "error"),
-                            when: catch.condition("when").map(|c| c.expression.clone()),
-                            name: catch.text("as").unwrap_or("error").to_owned(),
-                            body: self.list(catch.steps("do")?, inside),
-                        })
+            syntax::Action::Race(race) => Action::Race(branches(race.branches.get()?, inside)?),
+            syntax::Action::Try(shield) => {
+                let catch = |(at, catch): (usize, &syntax::Item<verbs::Catch>)| {
+                    Some(Catch {
+                        errors: texts(&catch.keys.errors),
+                        when: catch.keys.when.get().map(expression),
+                        name: catch.keys.called().to_owned(),
+                        body: inside.get(Role::Catch(at))?,
                     })
-                    .collect(),
-                finally: step.fields.steps("finally").map(|steps| self.list(steps, inside)),
-            },
-            ("do", Field::Steps(steps)) => Action::Do(self.list(steps, inside)),
-            ("send", Field::Map(fields)) => Action::Send {
-                signal: fields.text("signal")?.to_owned(),
-                to: fields.value("to")?.clone(),
-                payload: fields.value("payload").cloned(),
-            },
-            ("break", Field::Flag(_)) => Action::Break,
-            ("continue", Field::Flag(_)) => Action::Continue,
-            ("return", Field::Value(value)) => Action::Return(value.clone()),
-            ("fail", Field::Map(fields)) => Action::Fail {
-                error: fields.text("error")?.to_owned(),
-                message: fields.value("message").cloned(),
-                details: fields.value("details").cloned(),
-            },
-            ("log", Field::Value(text)) => Action::Log(text.clone()),
-            _ => return None,
+                };
+                Action::Try {
+                    body: inside.get(Role::Try)?,
+                    catches: shield.catches.items().iter().enumerate().filter_map(catch).collect(),
+                    finally: inside.get(Role::Finally),
+                }
+            }
+            syntax::Action::Do(_) => Action::Do(inside.get(Role::Do)?),
+            syntax::Action::Send(send) => {
+                let delivery = send.delivery.get()?;
+                Action::Send {
+                    signal: delivery.signal.text()?.to_owned(),
+                    to: delivery.to.get()?.clone(),
+                    payload: delivery.payload.get().cloned(),
+                }
+            }
+            syntax::Action::Break(leave) => leave.flag.get().map(|_| Action::Break)?,
+            syntax::Action::Continue(leave) => leave.flag.get().map(|_| Action::Continue)?,
+            syntax::Action::Return(ending) => Action::Return(ending.value.get()?.clone()),
+            syntax::Action::Fail(fail) => {
+                let failure = fail.failure.get()?;
+                Action::Fail {
+                    error: failure.error.text()?.to_owned(),
+                    message: failure.message.get().cloned(),
+                    details: failure.details.get().cloned(),
+                }
+            }
+            syntax::Action::Log(log) => Action::Log(log.text.get()?.clone()),
         })
     }
 
-    /// Each branch counts its own steps without id: its name stands in their paths.
-    fn branches(&mut self, branches: &[syntax::Branch]) -> Vec<(String, ListId)> {
-        branches.iter().map(|b| (b.name.clone(), self.branch(&b.steps, &mut Unnamed::new()))).collect()
-    }
-
-    fn activity(&mut self, step: &syntax::Step, fields: &Fields) -> Option<Activity> {
-        let defaults = self.activity.clone().unwrap_or_default();
-        let timeout = step.fields.duration("timeout").or(defaults.duration("timeout"));
+    fn activity(&mut self, step: &syntax::Step, activity: &verbs::Activity) -> Option<Activity> {
+        let call = activity.call.get()?;
+        let timeout = step.common.timeout.value().or(self.activity.timeout.value());
         let timeout = timeout.unwrap_or(Duration::from_secs(300));
         Some(Activity {
-            name: fields.text("name")?.to_owned(),
-            queue: fields.text("queue").or(defaults.text("queue"))?.to_owned(),
-            args: fields.value("args").cloned(),
-            reply: fields.schema("reply").and_then(|node| self.schema(node)),
+            name: call.name.text()?.to_owned(),
+            queue: call.queue.text().or(self.activity.queue.text())?.to_owned(),
+            args: call.args.get().cloned(),
             timeout,
-            retry: lower_retry(step.fields.map("retry").or(defaults.map("retry")), timeout),
+            retry: lower_retry(activity.retry.get().or(self.activity.retry.get()), timeout),
+            reply: self.schema(&call.reply),
         })
     }
 
-    fn http(&mut self, step: &syntax::Step, fields: &Fields) -> Option<Http> {
-        let defaults = self.http.clone().unwrap_or_default();
-        let timeout =
-            step.fields.duration("timeout").or(defaults.duration("timeout")).unwrap_or(Duration::from_secs(30));
-        let retry = step.fields.map("retry").or(defaults.map("retry"));
-        let path = fields.value("path")?.clone();
+    fn http(&mut self, step: &syntax::Step, http: &verbs::Http) -> Option<Http> {
+        let request = http.request.get()?;
+        let timeout = step.common.timeout.value().or(self.http.timeout.value()).unwrap_or(Duration::from_secs(30));
+        let path = request.path.get()?.clone();
         if let WrittenKind::Constant(Value::Text(text)) = &path.kind
             && !text.starts_with('/')
         {
@@ -302,49 +324,45 @@ impl Lowering {
             self.complaints.push(Diagnostic::error(Code::WrongShape, path.place.span, message).help(help));
         }
         Some(Http {
-            service: fields.text("service")?.to_owned(),
-            method: fields.text("method").unwrap_or("GET").to_owned(),
+            service: request.service.text()?.to_owned(),
+            method: request.method.text().unwrap_or("GET").to_owned(),
             path,
-            query: fields.value("query").cloned(),
-            headers: [defaults.value("headers"), fields.value("headers")]
-                .into_iter()
-                .flatten()
-                .cloned()
-                .collect::<Vec<Written>>(),
-            body: fields.value("body").cloned(),
-            expect: texts(fields, "expect")
-                .or_else(|| texts(&defaults, "expect"))
-                .unwrap_or_else(|| vec!["2xx".into()]),
-            reply: fields.schema("reply").and_then(|node| self.schema(node)),
+            query: request.query.get().cloned(),
+            headers: [self.http.headers.get(), request.headers.get()].into_iter().flatten().cloned().collect(),
+            body: request.body.get().cloned(),
+            expect: texts(&request.expect).or_else(|| texts(&self.http.expect)).unwrap_or_else(|| vec!["2xx".into()]),
             timeout,
-            retry: lower_retry(retry, timeout),
+            retry: lower_retry(http.retry.get().or(self.http.retry.get()), timeout),
+            reply: self.schema(&request.reply),
         })
     }
 }
 
-fn texts(fields: &Fields, key: &str) -> Option<Vec<String>> {
-    fields.texts(key).map(|texts| texts.iter().map(|(text, _)| text.clone()).collect())
+fn branches(branches: &[syntax::Branch], inside: &Inside) -> Option<Vec<(String, ListId)>> {
+    branches.iter().map(|b| Some((b.name.clone(), inside.get(Role::Branch(&b.name))?))).collect()
+}
+
+fn texts(part: &Part<Vec<(String, Span)>>) -> Option<Vec<String>> {
+    part.get().map(|texts| texts.iter().map(|(text, _)| text.clone()).collect())
 }
 
 const DAY: Duration = Duration(86_400_000);
 
 /// Unless said: first 1s, factor 2, longest 1m, for 24h. With `attempts` given, `for` is the worst case of those
 /// attempts plus 24 hours for queueing, so that a queue without workers still ends.
-fn lower_retry(fields: Option<&Fields>, timeout: Duration) -> Retry {
-    let empty = Fields::default();
-    let fields = fields.unwrap_or(&empty);
-    let attempts = fields.integer("attempts").and_then(|n| u32::try_from(n).ok());
-    let first = fields.duration("first").unwrap_or(Duration::from_secs(1));
-    let longest = fields.duration("longest").unwrap_or(Duration::from_secs(60)).max(first);
-    let factor = fields.factor("factor").unwrap_or(Decimal::TWO);
+fn lower_retry(keys: Option<&verbs::Retry>, timeout: Duration) -> Retry {
+    let keys = keys.cloned().unwrap_or_default();
+    let attempts = keys.attempts.value().and_then(|n| u32::try_from(n).ok());
+    let first = keys.first.value().unwrap_or(Duration::from_secs(1));
+    let longest = keys.longest.value().unwrap_or(Duration::from_secs(60)).max(first);
     let mut retry = Retry {
         attempts,
         first,
-        factor,
+        factor: keys.factor.value().unwrap_or(Decimal::TWO),
         longest,
-        total: fields.duration("for").unwrap_or(DAY),
-        on: texts(fields, "on"),
-        unless: texts(fields, "unless").unwrap_or_default(),
+        total: keys.total.value().unwrap_or(DAY),
+        on: texts(&keys.on),
+        unless: texts(&keys.unless).unwrap_or_default(),
     };
     if let Some(attempts) = attempts {
         let pauses = i64::from(attempts.saturating_sub(1)).saturating_mul(longest.millis());

@@ -9,8 +9,10 @@ mod flow;
 mod history;
 mod lower;
 mod owners;
+mod returns;
 mod schema;
 mod types;
+mod uses;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -21,7 +23,8 @@ pub use schema::{Schema, Violation};
 
 use crate::diagnostic::{Diagnostic, has_errors};
 use crate::expression::Expression;
-use crate::syntax::{Document, Node, Written, document_from, read_frozen, read_yaml};
+use crate::syntax::{Document, Node, Role, Written, document_from, read_frozen, read_yaml};
+pub use crate::syntax::{Duplicates, OnError, StepId};
 use crate::value::{Decimal, Duration};
 
 /// The number that chooses the interpreter's behaviour for a run, for good. 0 is the time before the first release.
@@ -29,24 +32,10 @@ pub const ENGINE: u32 = 0;
 /// The largest frozen document, in bytes of its canonical form.
 pub const MAX_FROZEN: usize = 512 * 1024;
 
-/// Position of a step in [`Plan::steps`]; stable for a document and an engine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
-#[serde(transparent)]
-pub struct StepId(pub u32);
-
 /// Position of a list of steps in [`Plan::lists`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 #[serde(transparent)]
 pub struct ListId(pub u32);
-
-/// What a second start of a business key does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Duplicates {
-    /// The run there is, open or closed, is the answer.
-    Return,
-    /// It is refused.
-    Reject,
-}
 
 #[derive(Debug, Clone)]
 pub struct Plan {
@@ -63,6 +52,7 @@ pub struct Plan {
     pub(crate) signals: BTreeMap<String, Signal>,
     pub(crate) updates: BTreeMap<String, Update>,
     pub(crate) queries: BTreeMap<String, Written>,
+    /// By their numbers in the document.
     pub(crate) steps: Vec<Step>,
     pub(crate) lists: Vec<List>,
     pub(crate) root: ListId,
@@ -98,13 +88,13 @@ pub struct Update {
 
 #[derive(Debug, Clone)]
 pub struct Step {
+    /// That of the step of the document.
+    pub(crate) number: StepId,
     pub(crate) id: Option<String>,
     /// The step's part of an activation path: its id, or `verb~n`, the n-th of its verb among siblings without id.
     pub(crate) segment: String,
     pub(crate) verb: &'static str,
     pub(crate) line: usize,
-    /// Where it begins in the text that was read, in bytes.
-    pub(crate) start: usize,
     pub(crate) when: Option<Expression>,
     pub(crate) save: Option<String>,
     /// Of the whole step; the timeout of one attempt stands in [`Http`].
@@ -166,7 +156,52 @@ pub enum Action {
     Log(Written),
 }
 
+impl Step {
+    /// The lists inside, with what each is to the step, in the order in which the language counts them.
+    pub(crate) fn lists(&self) -> Vec<(Role<'_>, ListId)> {
+        let mut found = self.action.lists();
+        found.extend(self.on_timeout.map(|list| (Role::OnTimeout, list)));
+        found
+    }
+}
+
 impl Action {
+    fn lists(&self) -> Vec<(Role<'_>, ListId)> {
+        fn branches(branches: &[(String, ListId)]) -> Vec<(Role<'_>, ListId)> {
+            branches.iter().map(|(name, list)| (Role::Branch(name), *list)).collect()
+        }
+        match self {
+            Action::If { then, otherwise, .. } => {
+                [(Role::Then, *then)].into_iter().chain(otherwise.map(|list| (Role::Else, list))).collect()
+            }
+            Action::Switch(ways) => {
+                let role = |at, when: &Option<_>| if when.is_some() { Role::Way(at) } else { Role::Else };
+                ways.iter().enumerate().map(|(at, (when, list))| (role(at, when), *list)).collect()
+            }
+            Action::While { body, .. } => vec![(Role::Do, *body)],
+            Action::For(each) => vec![(Role::Do, each.body)],
+            Action::Parallel { branches: all, .. } | Action::Race(all) => branches(all),
+            Action::Try { body, catches, finally } => {
+                let catches = catches.iter().enumerate().map(|(at, catch)| (Role::Catch(at), catch.body));
+                let finally = finally.map(|list| (Role::Finally, list));
+                [(Role::Try, *body)].into_iter().chain(catches).chain(finally).collect()
+            }
+            Action::Do(list) => vec![(Role::Do, *list)],
+            Action::Set(_)
+            | Action::Http(_)
+            | Action::Activity(_)
+            | Action::Wait(_)
+            | Action::Until(_)
+            | Action::Receive { .. }
+            | Action::Send { .. }
+            | Action::Return(_)
+            | Action::Fail { .. }
+            | Action::Break
+            | Action::Continue
+            | Action::Log(_) => Vec::new(),
+        }
+    }
+
     /// Whether two steps that leave the interpreter ask for the same.
     pub(crate) fn same_call(&self, other: &Action) -> bool {
         let written = |one: &Option<Written>, two: &Option<Written>| match (one, two) {
@@ -219,16 +254,6 @@ pub struct For {
 pub enum Items {
     Expression(Expression),
     List(Written),
-}
-
-/// What an item or a branch that fails does to the whole.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OnError {
-    Fail,
-    /// Its result is null.
-    Skip,
-    /// Its result is `{item, value, error}`.
-    Report,
 }
 
 #[derive(Debug, Clone)]

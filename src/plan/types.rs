@@ -4,41 +4,42 @@ mod scopes;
 
 use std::collections::BTreeMap;
 
-use super::check::{constant_key, every_step, schema_of};
-use super::owners::assigned;
-use crate::diagnostic::{Code, Diagnostic};
-use crate::expression::{Expression, Field as TypeField, Fields as TypeFields, Type, Types};
-use crate::syntax::{Condition, Document, Field, Fields, Place, Step, Written, WrittenKind, located_in};
+use super::check::{constant_key, schema_of};
+use crate::diagnostic::{Code, Diagnostic, Span};
+use crate::expression::{Field as TypeField, Fields as TypeFields, Type, Types};
+use crate::syntax::verbs::{Http, Wait};
+use crate::syntax::{
+    Action, Branch, Condition, Document, Node, OnError, Outcome, Part, Step, Written, WrittenKind, located_in,
+};
 
 pub(super) fn check(document: &Document, complaints: &mut Vec<Diagnostic>) {
     let header = &document.header;
-    let input = schema_of(header.schema("input")).map_or(Type::Any, |schema| schema.to_type());
+    let input = type_of(header.input.get());
     let only_input = Types { names: BTreeMap::from([("input".to_owned(), input.clone())]), ..Types::default() };
     let mut first = only_input.clone();
     first.names.insert("run".to_owned(), run_type(false));
-    if let Some(value) = header.value("key") {
-        key(document, value, &only_input, complaints);
+    if let Some((value, stated)) = header.key.read() {
+        key(document, (value, stated.span), &only_input, complaints);
     }
     scopes::check(document, &first, complaints);
     let hint = "first values may read `input` and `run` only: assign it with a `set` step";
-    let names = every_step(document).into_iter().flat_map(assigned).map(|(name, _)| name);
-    let vars = header.assignments("vars").iter().map(|a| a.name.clone());
+    let names = document.walk().into_iter().flat_map(Step::assigns).map(|(name, _)| name.to_owned());
+    let vars = header.vars.items().iter().map(|a| a.name.clone());
     first.hints = vars.chain(names).map(|name| (name, hint.to_owned())).collect();
-    for assignment in header.assignments("vars") {
+    for assignment in header.vars.items() {
         written(&assignment.value, &first, complaints);
         no_calls(&assignment.value, &["uuid"], "vars", "assign it with a `set` step", complaints);
     }
 }
 
 /// The business key: computed from the input alone, and it must use it.
-fn key(document: &Document, value: &Written, only_input: &Types, complaints: &mut Vec<Diagnostic>) {
-    let Some(entry) = document.header.entry("key") else { return };
+fn key(document: &Document, (value, span): (&Written, Span), only_input: &Types, complaints: &mut Vec<Diagnostic>) {
     let before = complaints.len();
     let mut scope = only_input.clone();
     let hint = "the key is computed before there is a run: it may read `input` only";
-    let steps = every_step(document);
-    let saved = steps.iter().filter_map(|step| step.fields.text("save"));
-    let vars = document.header.assignments("vars").iter().map(|a| a.name.as_str());
+    let steps = document.walk();
+    let saved = steps.iter().filter_map(|step| step.common.save.text());
+    let vars = document.header.vars.items().iter().map(|a| a.name.as_str());
     scope.hints = ["run"].into_iter().chain(saved).chain(vars).map(|name| (name.to_owned(), hint.to_owned())).collect();
     let ty = written(value, &scope, complaints);
     no_calls(value, &["now", "uuid"], "key", "compute the key from the input alone", complaints);
@@ -46,11 +47,11 @@ fn key(document: &Document, value: &Written, only_input: &Types, complaints: &mu
     if !failed && constant_key(value) {
         let message = "the key does not depend on the input, so there could be only one run for ever";
         let help = "compute it from the input: `key: ${input.userId}`";
-        complaints.push(Diagnostic::error(Code::ConstantKey, entry.span, message).help(help));
+        complaints.push(Diagnostic::error(Code::ConstantKey, span, message).help(help));
     } else if !failed && !may_be(&ty, &[Type::Text, Type::Number]) {
         let message = format!("the key is {}, and must be text or a whole number", a(&ty));
         let help = "use a field that names the run, or put the values into a text: `key: ${input.a}-${input.b}`";
-        complaints.push(Diagnostic::error(Code::TypeMismatch, entry.span, message).help(help));
+        complaints.push(Diagnostic::error(Code::TypeMismatch, span, message).help(help));
     }
 }
 
@@ -102,37 +103,57 @@ fn may_be(ty: &Type, kinds: &[Type]) -> bool {
 
 /// Places that take some kinds of value only.
 fn takes(step: &Step, names: &Types, complaints: &mut Vec<Diagnostic>) {
-    match (step.verb.name, &step.action) {
-        ("wait", Field::Value(moment)) => {
-            let ty = written(moment, names, &mut Vec::new());
-            if !may_be(&ty, &[Type::Duration, Type::Time, Type::Text]) {
-                let message = format!("a wait takes a duration or a time, and this is {}", a(&ty));
-                let help = match ty {
-                    Type::Number => "make a duration of it: `days(x)`, `hours(x)`, `minutes(x)`",
-                    _ => "compute a duration or a time, such as `days(3)` or `now() + hours(2)`",
-                };
-                complaints.push(Diagnostic::error(Code::TypeMismatch, moment.place.span, message).help(help));
-            }
+    match &step.action {
+        Action::Wait(wait) => moment(wait, names, complaints),
+        Action::Http(http) => path(http, names, complaints),
+        Action::Set(_)
+        | Action::Activity(_)
+        | Action::If(_)
+        | Action::Switch(_)
+        | Action::For(_)
+        | Action::While(_)
+        | Action::Parallel(_)
+        | Action::Race(_)
+        | Action::Try(_)
+        | Action::Do(_)
+        | Action::Send(_)
+        | Action::Return(_)
+        | Action::Fail(_)
+        | Action::Break(_)
+        | Action::Continue(_)
+        | Action::Log(_) => {}
+    }
+}
+
+fn moment(wait: &Wait, names: &Types, complaints: &mut Vec<Diagnostic>) {
+    let Some(moment) = wait.moment() else { return };
+    let ty = written(moment, names, &mut Vec::new());
+    if !may_be(&ty, &[Type::Duration, Type::Time, Type::Text]) {
+        let message = format!("a wait takes a duration or a time, and this is {}", a(&ty));
+        let help = match ty {
+            Type::Number => "make a duration of it: `days(x)`, `hours(x)`, `minutes(x)`",
+            _ => "compute a duration or a time, such as `days(3)` or `now() + hours(2)`",
+        };
+        complaints.push(Diagnostic::error(Code::TypeMismatch, moment.place.span, message).help(help));
+    }
+}
+
+fn path(http: &Http, names: &Types, complaints: &mut Vec<Diagnostic>) {
+    let Some(path) = http.request.get().and_then(|request| request.path.get()) else { return };
+    let WrittenKind::Template(template) = &path.kind else { return };
+    for (expression, at) in template.expressions() {
+        let (ty, _) = expression.check(names);
+        let span = path.place.locate(&(at..at + expression.source().len()));
+        let data = [Type::Text, Type::Number, Type::Bool, Type::Null, Type::Time, Type::Duration];
+        if template.is_single() && !may_be(&ty, &[Type::Text]) {
+            let message = format!("the whole path is {}, and must be text that begins with `/`", a(&ty));
+            let help = "write the path around it: `/users/${x}`";
+            complaints.push(Diagnostic::error(Code::TypeMismatch, span, message).help(help));
+        } else if !may_be(&ty, &data) {
+            let message = format!("a part of a path cannot be {}", a(&ty));
+            let help = "use one of its fields or items";
+            complaints.push(Diagnostic::error(Code::TypeMismatch, span, message).help(help));
         }
-        ("http", Field::Map(fields)) => {
-            let Some(path) = fields.value("path") else { return };
-            let WrittenKind::Template(template) = &path.kind else { return };
-            for (expression, at) in template.expressions() {
-                let (ty, _) = expression.check(names);
-                let span = path.place.locate(&(at..at + expression.source().len()));
-                let data = [Type::Text, Type::Number, Type::Bool, Type::Null, Type::Time, Type::Duration];
-                if template.is_single() && !may_be(&ty, &[Type::Text]) {
-                    let message = format!("the whole path is {}, and must be text that begins with `/`", a(&ty));
-                    let help = "write the path around it: `/users/${x}`";
-                    complaints.push(Diagnostic::error(Code::TypeMismatch, span, message).help(help));
-                } else if !may_be(&ty, &data) {
-                    let message = format!("a part of a path cannot be {}", a(&ty));
-                    let help = "use one of its fields or items";
-                    complaints.push(Diagnostic::error(Code::TypeMismatch, span, message).help(help));
-                }
-            }
-        }
-        _ => {}
     }
 }
 
@@ -148,8 +169,8 @@ fn result(value: &Written, wanted: &Type, what: &str, names: &Types, complaints:
         (WrittenKind::Template(_), _) => {
             // Times and durations leave a run as text.
             let ty = match written(value, names, &mut Vec::new()) {
-                Type::Time | Type::Duration => Type::Text,
-                other => other,
+                Type::Union(members) => Type::union(members.into_iter().map(as_left)),
+                one => as_left(one),
             };
             let members = match &ty {
                 Type::Union(members) => members.clone(),
@@ -162,6 +183,14 @@ fn result(value: &Written, wanted: &Type, what: &str, names: &Types, complaints:
             }
         }
         _ => {}
+    }
+}
+
+/// What a value is to who gets it.
+fn as_left(ty: Type) -> Type {
+    match ty {
+        Type::Time | Type::Duration => Type::Text,
+        other => other,
     }
 }
 
@@ -201,101 +230,50 @@ fn error_type() -> Type {
 fn result_type(document: &Document, step: &Step) -> Type {
     let or_null = |ty| Type::Union(vec![ty, Type::Null]);
     let reported = || [("value", Type::Any), ("error", or_null(error_type()))];
-    let reports = step.fields.text("on-error") == Some("report");
-    let result = match (step.verb.name, &step.action) {
-        ("http", Field::Map(fields)) => {
-            let body = schema_of(fields.schema("reply")).map_or(Type::Any, |schema| schema.to_type());
+    let reports = step.on_error() == OnError::Report;
+    let result = match step.action.outcome() {
+        Outcome::Reply(reply) => {
             let headers = Type::Map(TypeFields { known: BTreeMap::new(), open: true });
-            closed([("status", Type::Number), ("headers", headers), ("body", body)])
+            closed([("status", Type::Number), ("headers", headers), ("body", type_of(reply))])
         }
-        ("activity", Field::Map(fields)) => {
-            schema_of(fields.schema("reply")).map_or(Type::Any, |schema| schema.to_type())
-        }
-        ("wait", Field::Map(fields)) => match fields.text("signal") {
-            Some(name) => document
-                .header
-                .named("signals")
-                .iter()
-                .find(|signal| signal.name == name)
-                .map_or(Type::Any, |signal| payload_type(&signal.fields)),
-            None => Type::Null,
-        },
-        ("wait" | "while" | "send", _) => Type::Null,
-        ("for", _) if reports => Type::List(Box::new(closed(reported().into_iter().chain([("item", Type::Any)])))),
-        ("for", _) => Type::List(Box::new(Type::Any)),
-        ("race", Field::Branches(_)) => closed([("winner", Type::Text), ("value", Type::Any)]),
-        ("parallel", Field::Branches(branches)) => {
-            let of = |_| if reports { closed(reported()) } else { Type::Any };
+        Outcome::Answer(reply) => type_of(reply),
+        Outcome::Message(name) => awaited_type(document, name),
+        Outcome::Null => Type::Null,
+        Outcome::Items if reports => Type::List(Box::new(closed(reported().into_iter().chain([("item", Type::Any)])))),
+        Outcome::Items => Type::List(Box::new(Type::Any)),
+        Outcome::Winner(_) => closed([("winner", Type::Text), ("value", Type::Any)]),
+        Outcome::Branches(branches) => {
+            let of = |_: &Branch| if reports { closed(reported()) } else { Type::Any };
             let known = branches.iter().map(|b| (b.name.clone(), TypeField { ty: of(b), required: true })).collect();
             Type::Map(TypeFields { known, open: false })
         }
-        _ => Type::Any,
+        Outcome::Nothing | Outcome::Last => Type::Any,
     };
-    match step.fields.text("on-error") {
-        Some("skip") if result != Type::Any && step.verb.name != "for" => or_null(result),
-        _ => result,
-    }
+    // Of a `for` it is an item that is skipped.
+    let skips = step.on_error() == OnError::Skip && !matches!(step.action, Action::For(_));
+    if skips && result != Type::Any { or_null(result) } else { result }
+}
+
+/// The type that a schema describes; anything where there is none.
+fn type_of(schema: Option<&Node>) -> Type {
+    schema_of(schema).map_or(Type::Any, |schema| schema.to_type())
 }
 
 /// The type of a message's payload.
-fn payload_type(fields: &Fields) -> Type {
-    match fields.entry("payload") {
-        Some(_) => schema_of(fields.schema("payload")).map_or(Type::Any, |schema| schema.to_type()),
-        None => Type::Null,
-    }
+fn payload_type(payload: &Part<Node>) -> Type {
+    if payload.is_there() { type_of(payload.get()) } else { Type::Null }
 }
 
-/// An expression of a step.
-pub(super) enum Use<'a> {
-    Condition(&'a Condition, &'static str),
-    /// A bare expression of any type.
-    Expression(&'a Condition),
-    Value(&'a Written),
+/// What the signal of this name carries.
+fn awaited_type(document: &Document, name: Option<&str>) -> Type {
+    let signals = document.header.signals.items();
+    let declared = name.and_then(|name| signals.iter().find(|signal| signal.name == name));
+    declared.map_or(Type::Any, |signal| payload_type(&signal.keys.payload))
 }
 
-impl Use<'_> {
-    /// The expressions, each with the place of its text and its offset in it.
-    pub fn expressions(&self) -> Vec<(&Expression, Place, usize)> {
-        match self {
-            Use::Condition(condition, _) | Use::Expression(condition) => {
-                vec![(&condition.expression, condition.place, 0)]
-            }
-            Use::Value(value) => value
-                .templates()
-                .into_iter()
-                .flat_map(|(template, place)| template.expressions().map(move |(e, at)| (e, place, at)))
-                .collect(),
-        }
-    }
-}
-
-/// The expressions of a step itself, not those of steps inside it.
-pub(super) fn uses(step: &Step) -> Vec<Use<'_>> {
-    let mut found = Vec::new();
-    for entry in &step.fields.0 {
-        collect(&entry.field, entry.key, &mut found);
-    }
-    collect(&step.action, step.verb.name, &mut found);
-    found
-}
-
-fn collect<'a>(field: &'a Field, key: &'static str, found: &mut Vec<Use<'a>>) {
-    match field {
-        Field::Condition(condition) => found.push(Use::Condition(condition, key)),
-        Field::Value(value) => found.push(Use::Value(value)),
-        Field::Assignments(assignments) => found.extend(assignments.iter().map(|a| Use::Value(&a.value))),
-        Field::Map(Fields(entries)) => entries.iter().for_each(|e| collect(&e.field, e.key, found)),
-        Field::List(items) => {
-            items.iter().flat_map(|(fields, _)| &fields.0).for_each(|e| collect(&e.field, e.key, found));
-        }
-        Field::Expression(expression) => found.push(Use::Expression(expression)),
-        _ => {}
-    }
-}
-
-fn check_condition(condition: &Condition, key: &str, names: &Types, complaints: &mut Vec<Diagnostic>) {
+/// `endless`: that it is always true is what the author means.
+fn check_condition(condition: &Condition, key: &str, endless: bool, names: &Types, complaints: &mut Vec<Diagnostic>) {
     let problems = condition.expression.check_condition(names);
-    let endless = key == "while" && condition.expression.source().trim() == "true";
     if problems.is_empty() && condition.expression.is_constant() && !endless {
         let message = format!("`{key}` does not depend on anything: it is always the same");
         let help = "remove it, or compare what was meant";

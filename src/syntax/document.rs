@@ -1,115 +1,21 @@
-//! The document: a definition as written, every part with its place. What a key may hold is decided by the table in
-//! `keys`; what it means is decided by `plan`.
+//! The document: a definition as written, every part with its place; and the values in it that are computed. What a key
+//! may hold is decided by the tables of `header`, `step` and `verbs`; what it means is decided by `plan`.
 
 use std::collections::BTreeSet;
 
-use super::keys::Verb;
+use super::header::Header;
 use super::tree::Node;
 use crate::diagnostic::Span;
 use crate::expression::{Expression, Failure, Problem, Scope, Template, World};
-use crate::value::{Decimal, Duration, Value};
+use crate::value::Value;
 
 /// A definition as written.
 #[derive(Debug, Clone)]
 pub struct Document {
     pub tree: Node,
-    pub header: Fields,
+    pub header: Header,
     /// Every word in what could not be read: whether such a name is set or used is not known.
     pub lost: BTreeSet<String>,
-}
-
-/// One step as written.
-#[derive(Debug, Clone)]
-pub struct Step {
-    pub span: Span,
-    pub verb: &'static Verb,
-    pub verb_span: Span,
-    /// The value of the verb's key.
-    pub action: Field,
-    /// Common keys and the verb's own, in the order written.
-    pub fields: Fields,
-}
-
-impl Step {
-    /// The lists of steps inside, in the order written.
-    pub fn lists(&self) -> Vec<&[Step]> {
-        let mut lists = Vec::new();
-        let own = (&self.action, self.verb_span.start);
-        let mut fields: Vec<(&Field, usize)> =
-            self.fields.0.iter().map(|e| (&e.field, e.key_span.start)).chain([own]).collect();
-        fields.sort_by_key(|(_, start)| *start); // stable: a frozen document has no places, and keeps the table's order
-        for (field, _) in fields {
-            field.lists(&mut lists);
-        }
-        lists
-    }
-}
-
-impl Field {
-    fn lists<'a>(&'a self, into: &mut Vec<&'a [Step]>) {
-        match self {
-            Field::Steps(steps) => into.push(steps),
-            Field::Branches(branches) => into.extend(branches.iter().map(|b| b.steps.as_slice())),
-            Field::List(items) => items.iter().flat_map(|(f, _)| &f.0).for_each(|e| e.field.lists(into)),
-            Field::Map(fields) => fields.0.iter().for_each(|e| e.field.lists(into)),
-            _ => {}
-        }
-    }
-}
-
-/// Keys of the table with what was read for them.
-#[derive(Debug, Clone, Default)]
-pub struct Fields(pub Vec<FieldEntry>);
-
-#[derive(Debug, Clone)]
-pub struct FieldEntry {
-    pub key: &'static str,
-    pub key_span: Span,
-    pub span: Span,
-    pub field: Field,
-}
-
-/// What was read, one kind for each [`super::keys::Form`].
-#[derive(Debug, Clone)]
-pub enum Field {
-    Text(String),
-    Integer(i64),
-    Factor(Decimal),
-    Flag(bool),
-    Duration(Duration),
-    Condition(Condition),
-    Value(Written),
-    Assignments(Vec<Assignment>),
-    Schema(Node),
-    Steps(Vec<Step>),
-    Texts(Vec<(String, Span)>),
-    Map(Fields),
-    /// In the order written.
-    Branches(Vec<Branch>),
-    /// Mappings of a list, each with its place.
-    List(Vec<(Fields, Span)>),
-    /// Mappings by name, in the order of their names.
-    Named(Vec<Named>),
-    /// A bare expression of any kind.
-    Expression(Condition),
-    /// It was complained about.
-    Broken,
-}
-
-/// A branch of `parallel` or `race`.
-#[derive(Debug, Clone)]
-pub struct Branch {
-    pub name: String,
-    pub span: Span,
-    pub steps: Vec<Step>,
-}
-
-/// A signal or an update.
-#[derive(Debug, Clone)]
-pub struct Named {
-    pub name: String,
-    pub span: Span,
-    pub fields: Fields,
 }
 
 #[derive(Debug, Clone)]
@@ -215,127 +121,14 @@ impl Written {
     }
 }
 
-impl Fields {
-    pub fn entry(&self, key: &str) -> Option<&FieldEntry> {
-        self.0.iter().find(|e| e.key == key)
-    }
-
-    /// Whether something in it could not be read, so that what is missing may be that.
-    pub fn broken(&self) -> bool {
-        self.0.iter().any(|entry| matches!(entry.field, Field::Broken))
-    }
-
-    pub fn field(&self, key: &str) -> Option<&Field> {
-        self.entry(key).map(|e| &e.field)
-    }
-
-    pub fn text(&self, key: &str) -> Option<&str> {
-        match self.field(key) {
-            Some(Field::Text(text)) => Some(text),
-            _ => None,
-        }
-    }
-
-    pub fn integer(&self, key: &str) -> Option<i64> {
-        match self.field(key) {
-            Some(Field::Integer(n)) => Some(*n),
-            _ => None,
-        }
-    }
-
-    pub fn flag(&self, key: &str) -> Option<bool> {
-        match self.field(key) {
-            Some(Field::Flag(flag)) => Some(*flag),
-            _ => None,
-        }
-    }
-
-    pub fn factor(&self, key: &str) -> Option<Decimal> {
-        match self.field(key) {
-            Some(Field::Factor(factor)) => Some(*factor),
-            _ => None,
-        }
-    }
-
-    pub fn duration(&self, key: &str) -> Option<Duration> {
-        match self.field(key) {
-            Some(Field::Duration(duration)) => Some(*duration),
-            _ => None,
-        }
-    }
-
-    pub fn condition(&self, key: &str) -> Option<&Condition> {
-        match self.field(key) {
-            Some(Field::Condition(condition)) => Some(condition),
-            _ => None,
-        }
-    }
-
-    pub fn value(&self, key: &str) -> Option<&Written> {
-        match self.field(key) {
-            Some(Field::Value(written)) => Some(written),
-            _ => None,
-        }
-    }
-
-    pub fn schema(&self, key: &str) -> Option<&Node> {
-        match self.field(key) {
-            Some(Field::Schema(node)) => Some(node),
-            _ => None,
-        }
-    }
-
-    pub fn steps(&self, key: &str) -> Option<&[Step]> {
-        match self.field(key) {
-            Some(Field::Steps(steps)) => Some(steps),
-            _ => None,
-        }
-    }
-
-    pub fn texts(&self, key: &str) -> Option<&[(String, Span)]> {
-        match self.field(key) {
-            Some(Field::Texts(texts)) => Some(texts),
-            _ => None,
-        }
-    }
-
-    pub fn named(&self, key: &str) -> &[Named] {
-        match self.field(key) {
-            Some(Field::Named(named)) => named,
-            _ => &[],
-        }
-    }
-
-    pub fn list(&self, key: &str) -> &[(Fields, Span)] {
-        match self.field(key) {
-            Some(Field::List(items)) => items,
-            _ => &[],
-        }
-    }
-
-    pub fn map(&self, key: &str) -> Option<&Fields> {
-        match self.field(key) {
-            Some(Field::Map(fields)) => Some(fields),
-            _ => None,
-        }
-    }
-
-    pub fn assignments(&self, key: &str) -> &[Assignment] {
-        match self.field(key) {
-            Some(Field::Assignments(assignments)) => assignments,
-            _ => &[],
-        }
-    }
-}
-
 impl Document {
     /// The text of `key` in the header; empty where it was complained about.
     pub fn process(&self) -> &str {
-        self.header.text("process").unwrap_or("")
+        self.header.process.text().unwrap_or("")
     }
 
     pub fn version(&self) -> i64 {
-        self.header.integer("version").unwrap_or(0)
+        self.header.version.value().unwrap_or(0)
     }
 
     /// The canonical form that is frozen and whose digest names the definition.

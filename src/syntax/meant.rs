@@ -77,11 +77,11 @@ pub(super) fn inside(name: &str) -> Vec<&'static str> {
         Form::Map(keys) | Form::MomentOr(keys) | Form::List(keys, _) => keys.iter().any(|key: &Key| key.name == name),
         _ => false,
     };
-    VERBS.iter().filter(within).map(|verb| verb.name).collect()
+    VERBS.iter().copied().filter(within).map(|verb| verb.name).collect()
 }
 
 /// `a` or `an` with the word in backticks.
-pub(super) fn a(word: &str) -> String {
+pub fn a(word: &str) -> String {
     let an = word.starts_with(['a', 'e', 'i', 'o', 'u']) || word.starts_with("http");
     format!("{} `{word}`", if an { "an" } else { "a" })
 }

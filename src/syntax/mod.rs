@@ -3,20 +3,26 @@
 //! Parsing never fails: it gives back what could be read together with every complaint.
 //! This room may not know: files, versions on disk, what a step does.
 
+mod action;
 mod document;
+mod header;
 mod json;
 pub mod keys;
 mod meant;
+mod part;
 mod read;
+mod step;
 mod traps;
 mod tree;
+pub mod verbs;
 mod yaml;
 
-pub use document::{
-    Assignment, Branch, Condition, Document, Field, FieldEntry, Fields, Named, Place, Step, Written, WrittenKind,
-    located, located_in,
-};
-pub use meant::{length, short};
+pub use action::{Action, Leaves, Nature, Outcome};
+pub use document::{Assignment, Condition, Document, Place, Written, WrittenKind, located, located_in};
+pub use header::{ActivityDefaults, Defaults, Duplicates, Header, HttpDefaults, Keep, Signal, Update};
+pub use meant::{a, length, short};
+pub use part::{Any, Item, Name, Named, Part, Parts, Seen, Stated};
+pub use step::{Branch, Child, Common, Level, OnError, Role, Root, Step, StepId, walk};
 pub use tree::{Entry, Kind, Node, Text};
 pub use yaml::{MAX_DEPTH, MAX_SOURCE};
 

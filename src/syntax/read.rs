@@ -3,13 +3,14 @@
 
 mod lists;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::document::{
-    Assignment, Condition, Document, Field, FieldEntry, Fields, Place, Written, WrittenKind, located_in,
-};
-use super::keys::{self, COMMON, Form, HEADER, Key};
+use super::document::{Assignment, Condition, Document, Place, Written, WrittenKind, located_in};
+use super::header::Header;
+use super::keys::{Form, Key, Verb};
 use super::meant;
+use super::part::{Item, Keyed, Kind as PartKind, Named, Part};
+use super::step::{Branch, Common, Level, Step, StepId};
 use super::tree::{Entry, Kind, Node, Text};
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::expression::{Expression, Problem, Template, similar};
@@ -23,8 +24,97 @@ pub fn document(tree: Node, source: &str) -> (Option<Document>, Vec<Diagnostic>)
         reader.error(Code::WrongShape, tree.span, message).help = Some("begin with `fermata: 1`".into());
         return (None, reader.complaints);
     }
-    let header = reader.fields(&tree, HEADER, &[], "a definition", &|_| None);
+    let mut header = reader.fields(tree.entries(), tree.span, Header::KEYS, &[], "a definition", &|_| None);
+    let mut header = Header::take(&mut header);
+    number(&mut header);
     (Some(Document { tree, header, lost: reader.lost }), reader.complaints)
+}
+
+/// How many steps without id there were, by verb (R37).
+type Unnamed = BTreeMap<&'static str, usize>;
+
+/// Gives every step its number and its part of a path.
+fn number(header: &mut Header) {
+    let mut next = 0;
+    let signals = header.signals.get_mut().into_iter().flatten().map(|signal| &mut signal.keys.body);
+    let updates = header.updates.get_mut().into_iter().flatten().map(|update| &mut update.keys.body);
+    for list in [&mut header.steps].into_iter().chain(signals).chain(updates).filter_map(Part::get_mut) {
+        number_list(list, &mut next, &mut Unnamed::new());
+    }
+}
+
+fn number_list(steps: &mut [Step], next: &mut u32, unnamed: &mut Unnamed) {
+    for step in steps {
+        step.number = StepId(*next);
+        *next = next.saturating_add(1);
+        let verb = step.verb().name;
+        step.segment = step.id().map(str::to_owned).unwrap_or_else(|| {
+            let count = unnamed.entry(verb).or_default();
+            *count += 1;
+            format!("{verb}~{count}")
+        });
+        let mut inside = Unnamed::new();
+        let after = step.common.on_timeout.get_mut().map(|steps| (Level::Around, steps));
+        for (level, list) in step.action.lists_mut().into_iter().chain(after) {
+            match level {
+                Level::Around | Level::Item => number_list(list, next, &mut inside),
+                // The name of the branch stands in the paths.
+                Level::Branch => number_list(list, next, &mut Unnamed::new()),
+            }
+        }
+    }
+}
+
+/// What was read at a key, one kind for each [`Form`].
+pub(super) enum Field {
+    Text(String),
+    Integer(i64),
+    Factor(Decimal),
+    Flag(bool),
+    Duration(Duration),
+    Condition(Condition),
+    Value(Written),
+    Assignments(Vec<Assignment>),
+    Schema(Node),
+    Steps(Vec<Step>),
+    Texts(Vec<(String, Span)>),
+    Map(Fields),
+    /// In the order written.
+    Branches(Vec<Branch>),
+    List(Vec<Item<Fields>>),
+    /// In the order of their names.
+    Named(Vec<Named<Fields>>),
+    /// A bare expression of any kind.
+    Expression(Condition),
+    /// It was complained about.
+    Broken,
+}
+
+/// Keys with what was read of them, until each is taken to its place.
+#[derive(Default)]
+pub(super) struct Fields(Vec<(&'static str, Own)>);
+
+/// What was read at one key, with its places.
+pub(super) struct Own {
+    key: Span,
+    span: Span,
+    field: Field,
+}
+
+impl Own {
+    pub fn part<T: PartKind>(self) -> Part<T> {
+        Part::new(self.key, self.span, T::of(self.field))
+    }
+}
+
+impl Fields {
+    /// Takes a key out; of two that are written the first.
+    pub fn take<T: PartKind>(&mut self, key: &str) -> Part<T> {
+        match self.0.iter().position(|(known, _)| *known == key) {
+            Some(at) => self.0.remove(at).1.part(),
+            None => Part::default(),
+        }
+    }
 }
 
 struct Reader<'a> {
@@ -58,26 +148,27 @@ impl Reader<'_> {
         self.lost.extend(words.map(str::to_owned));
     }
 
-    /// Reads the keys of a mapping: `first` and `second` list what may stand here, `skip` keys are read elsewhere.
-    fn fields(
+    /// Reads the keys of a mapping that stands at `span`: `first` and `second` list what may stand here.
+    fn fields<'n>(
         &mut self,
-        node: &Node,
+        entries: impl IntoIterator<Item = &'n Entry> + Clone,
+        span: Span,
         first: &'static [Key],
         second: &'static [Key],
         of: &str,
         home: &dyn Fn(&str) -> Option<String>,
     ) -> Fields {
         let mut fields = Vec::new();
-        for entry in node.entries() {
+        for entry in entries.clone() {
             let Some(key) = second.iter().chain(first).find(|k| k.name == entry.key) else {
                 self.unknown_key(entry, first, second, of, home);
                 continue;
             };
-            let field = self.field(entry, key.form);
-            fields.push(FieldEntry { key: key.name, key_span: entry.key_span, span: entry.value.span, field });
+            fields.push((key.name, self.own(entry, key.form, None)));
         }
-        for key in first.iter().chain(second).filter(|k| k.required && node.get(k.name).is_none()) {
-            let at = node.entries().first().map_or(node.span, |e| e.key_span);
+        let there = |key: &Key| entries.clone().into_iter().any(|entry| entry.key == key.name);
+        for key in first.iter().chain(second).filter(|k| k.required && !there(k)) {
+            let at = entries.clone().into_iter().next().map_or(span, |e| e.key_span);
             self.error(Code::MissingKey, at, format!("{of} wants the key `{}`", key.name)).help =
                 Some(format!("`{}`: {}", key.name, key.words));
         }
@@ -107,7 +198,12 @@ impl Reader<'_> {
         self.error(Code::UnknownKey, entry.key_span, format!("`{name}` is not a key of {of}")).help = Some(help);
     }
 
-    fn field(&mut self, entry: &Entry, form: Form) -> Field {
+    /// `verb`: the key is a verb, and these keys are its own.
+    fn own(&mut self, entry: &Entry, form: Form, verb: Option<&'static Verb>) -> Own {
+        Own { key: entry.key_span, span: entry.value.span, field: self.field(entry, form, verb) }
+    }
+
+    fn field(&mut self, entry: &Entry, form: Form, verb: Option<&'static Verb>) -> Field {
         let node = &entry.value;
         if matches!(node.kind, Kind::Broken) {
             self.lose(node.span);
@@ -171,17 +267,11 @@ impl Reader<'_> {
                 fits.then_some(lower)
             }),
             Form::Map(keys) => match node.kind {
-                Kind::Map(_) => {
-                    // `defaults` has an `http` too, which is no verb.
-                    let verb = keys::verb(&entry.key)
-                        .filter(|verb| matches!(verb.form, Form::Map(own) if std::ptr::eq(own, keys)));
-                    Field::Map(self.fields(node, keys, &[], &of, &|name| {
-                        let verb = verb?;
-                        let beside = COMMON.iter().chain(verb.beside).any(|key| key.name == name);
-                        beside
-                            .then(|| format!("it stands beside `{0}`: move it out, to the column of `{0}`", verb.name))
-                    }))
-                }
+                Kind::Map(ref entries) => Field::Map(self.fields(entries, node.span, keys, &[], &of, &|name| {
+                    let verb = verb?;
+                    let beside = Common::KEYS.iter().chain(verb.beside).any(|key| key.name == name);
+                    beside.then(|| format!("it stands beside `{0}`: move it out, to the column of `{0}`", verb.name))
+                })),
                 Kind::Text(ref text) if entry.key == "fail" && meant::is_word(&text.text) => {
                     let help = format!("write `fail: {{ error: {} }}`", text.text);
                     self.shape(node, "a mapping", Some(&help))
@@ -189,7 +279,9 @@ impl Reader<'_> {
                 _ => self.shape(node, "a mapping", Some(&one_of(keys))),
             },
             Form::MomentOr(keys) => match &node.kind {
-                Kind::Map(entries) if !entries.is_empty() => Field::Map(self.fields(node, keys, &[], &of, &|_| None)),
+                Kind::Map(entries) if !entries.is_empty() => {
+                    Field::Map(self.fields(entries, node.span, keys, &[], &of, &|_| None))
+                }
                 Kind::Number(n) => {
                     let message = format!("`{}` has no unit", to_json(&Value::Number(*n)));
                     self.error(Code::Duration, node.span, message).help = Some(DURATIONS.into());

@@ -1,7 +1,7 @@
 //! `tests/review/*.yaml`: two versions of a definition and the exact set of findings, both ways; what never is a finding;
 //! and the program `fermata diff`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use fermata::review::{ROWS, Review, Severity, Side, compare, compare_with, compare_with_nothing, show};
@@ -29,6 +29,7 @@ pub fn trials() -> Vec<Trial> {
     trials.push(crate::trial("review::any_two_definitions_compare", any_two));
     trials.push(crate::trial("review::cosmetic_edits_are_no_findings", cosmetic_edits));
     trials.push(crate::trial("review::every_id_has_a_fixture_and_a_line_in_the_docs", complete));
+    trials.push(crate::trial("review::its_rooms_use_only_those_above", rooms));
     trials
 }
 
@@ -117,7 +118,7 @@ fn complete() -> Result<(), String> {
     let docs = std::fs::read_to_string(crate::root().join("docs/review.md")).map_err(|e| e.to_string())?;
     let mut wrong = Vec::new();
     for row in ROWS {
-        if !expected.iter().any(|line| line.split(' ').next() == Some(row.id)) {
+        if !expected.iter().any(|line| line.split(' ').next() == Some(row.id.slug())) {
             wrong.push(format!("no fixture expects `{}`", row.id));
         }
         let letters = row.severities(Default::default()).letters();
@@ -125,7 +126,72 @@ fn complete() -> Result<(), String> {
             wrong.push(format!("docs/review.md has no line with `{}` and {letters}", row.id));
         }
     }
+    // And the other way: what the docs name stands in the catalogue.
+    let rows = docs.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
+    wrong.extend(
+        rows.filter(|slug| !ROWS.iter().any(|row| row.id.slug() == *slug))
+            .map(|slug| format!("docs/review.md has `{slug}`, which no finding is")),
+    );
     if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n")) }
+}
+
+/// The rooms of the review, in the order in which `src/review/mod.rs` declares them; each may use only those above it.
+/// Inside a room no two files need each other, and none needs the `mod.rs` that needs them all.
+fn rooms() -> Result<(), String> {
+    let folder = crate::root().join("src/review");
+    let read = |path: &Path| std::fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()));
+    let declared = read(&folder.join("mod.rs"))?;
+    let declared = declared.lines().filter_map(|line| line.trim_start_matches("pub ").strip_prefix("mod "));
+    let rooms: Vec<&str> = declared.map(|name| name.trim_end_matches(';')).collect();
+    expect(rooms.len() > 5, format!("only {rooms:?} are rooms"))?;
+    let mut wrong = Vec::new();
+    for (own, room) in rooms.iter().enumerate() {
+        let head = read(&folder.join(room).join("mod.rs"))?;
+        if !head.lines().any(|line| line.starts_with("//! May not know: ")) {
+            wrong.push(format!("`{room}` says not what it may not know"));
+        }
+        let mut needs: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for entry in std::fs::read_dir(folder.join(room)).map_err(|e| e.to_string())? {
+            let path = entry.map_err(|e| e.to_string())?.path();
+            let file = path.file_stem().unwrap().to_string_lossy().into_owned();
+            let text = read(&path)?;
+            let text = text.split("#[cfg(test)]").next().unwrap_or_default();
+            for line in text.lines().filter(|line| !line.trim_start().starts_with("//")) {
+                for used in modules(line, "crate::review::") {
+                    if !rooms.iter().take(own).any(|above| *above == used) {
+                        wrong.push(format!("`{room}/{file}` may not use `{used}`: {}", line.trim()));
+                    }
+                }
+                if file != "mod" {
+                    needs.entry(file.clone()).or_default().extend(modules(line, "super::"));
+                }
+            }
+        }
+        for (file, all) in &needs {
+            for used in all.iter().filter(|used| !needs.contains_key(*used)) {
+                wrong.push(format!("`{room}/{file}` needs `{used}`, which is no file beside it"));
+            }
+        }
+        // What needs nothing that is left is taken away, until nothing is left but a circle.
+        while let Some(free) = needs.iter().find(|(_, all)| !all.iter().any(|one| needs.contains_key(one))) {
+            let free = free.0.clone();
+            needs.remove(&free);
+        }
+        if !needs.is_empty() {
+            wrong.push(format!("files of `{room}` need each other: {:?}", needs.keys()));
+        }
+    }
+    if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n")) }
+}
+
+/// What a line names behind a path: one name, or those in braces.
+fn modules(line: &str, path: &str) -> Vec<String> {
+    let word = |text: &str| text.trim().split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap().to_owned();
+    let named = line.split(path).skip(1).flat_map(|rest| match rest.strip_prefix('{') {
+        Some(list) => list.split('}').next().unwrap().split(',').map(word).collect(),
+        None => vec![word(rest)],
+    });
+    named.collect()
 }
 
 /// The simplest text that says that something else came out.
@@ -144,7 +210,7 @@ fn witnesses() -> Result<(), String> {
                 continue;
             }
             for finding in compare_with(one, other, &[]).findings {
-                let shown = finding.witness.is_some() || NO_RUN_SHOWS.contains(&finding.id);
+                let shown = finding.witness.is_some() || NO_RUN_SHOWS.contains(&finding.id.slug());
                 if finding.worst() == Severity::Error && !shown {
                     wrong.push(format!("{}: {}", path.file_stem().unwrap().to_string_lossy(), finding.message));
                 }

@@ -1,37 +1,52 @@
 //! The shapes of blocks that the table of keys cannot tell: ways of a `switch`, a `try`, branches, loops, and the forms of
 //! a `wait`.
 
-use super::{all_steps, taken};
-use crate::diagnostic::{Code, Diagnostic, Span};
-use crate::syntax::{Field, Fields, Step};
+use super::taken;
+use crate::diagnostic::{Code, Diagnostic};
+use crate::syntax::verbs::{For, Switch, Try, Wait, Way, While};
+use crate::syntax::{Action, Branch, Item, Leaves, Nature, Part, Step, walk};
 
 pub(super) fn step(step: &Step, complaints: &mut Vec<Diagnostic>) {
-    match (step.verb.name, &step.action) {
-        ("switch", Field::List(ways)) => switch(step, ways, complaints),
-        ("try", Field::Steps(_)) => attempt(step, complaints),
-        ("parallel" | "race", Field::Branches(branches)) => {
-            if branches.is_empty() {
-                let message = format!("this `{}` has no branches", step.verb.name);
-                let help = "write a name for each, and its steps below";
-                complaints.push(Diagnostic::error(Code::Meaningless, step.verb_span, message).help(help));
-            }
-            for branch in branches {
-                taken(&branch.name, branch.span, complaints);
-            }
-        }
-        ("for", Field::Text(item)) => loop_names(step, item, complaints),
-        ("while", Field::Condition(condition)) if condition.expression.source().trim() == "true" => {
-            endless(step, complaints);
-        }
-        ("wait", action) => wait(step, action, complaints),
-        _ => {}
+    match &step.action {
+        Action::Switch(switch) => self::switch(step, switch, complaints),
+        Action::Try(shield) => attempt(step, shield, complaints),
+        Action::Parallel(parallel) => branches(step, &parallel.branches, complaints),
+        Action::Race(race) => branches(step, &race.branches, complaints),
+        Action::For(each) => loop_names(step, each, complaints),
+        Action::While(repeat) => endless(step, repeat, complaints),
+        Action::Wait(wait) => self::wait(step, wait, complaints),
+        Action::Set(_)
+        | Action::Http(_)
+        | Action::Activity(_)
+        | Action::If(_)
+        | Action::Do(_)
+        | Action::Send(_)
+        | Action::Return(_)
+        | Action::Fail(_)
+        | Action::Break(_)
+        | Action::Continue(_)
+        | Action::Log(_) => {}
     }
 }
 
-fn switch(step: &Step, ways: &[(Fields, Span)], complaints: &mut Vec<Diagnostic>) {
+fn branches(step: &Step, branches: &Part<Vec<Branch>>, complaints: &mut Vec<Diagnostic>) {
+    let Some(branches) = branches.get() else { return };
+    if branches.is_empty() {
+        let message = format!("this `{}` has no branches", step.verb().name);
+        let help = "write a name for each, and its steps below";
+        complaints.push(Diagnostic::error(Code::Meaningless, step.verb_span, message).help(help));
+    }
+    for branch in branches {
+        taken(&branch.name, branch.span, complaints);
+    }
+}
+
+fn switch(step: &Step, switch: &Switch, complaints: &mut Vec<Diagnostic>) {
+    let Some(ways) = switch.ways.get() else { return };
     let mut otherwise = None;
-    for (at, (way, span)) in ways.iter().enumerate() {
-        let parts = (way.entry("when").is_some(), way.entry("do").is_some(), way.entry("else").is_some());
+    for (at, Item { span, broken, keys }) in ways.iter().enumerate() {
+        let Way { when, body, otherwise: other } = keys;
+        let parts = (when.is_there(), body.is_there(), other.is_there());
         match parts {
             (true, true, false) => {}
             (false, false, true) => {
@@ -45,7 +60,7 @@ fn switch(step: &Step, ways: &[(Fields, Span)], complaints: &mut Vec<Diagnostic>
                 let help = "write the steps for all other cases alone: `- else: [ … ]`";
                 complaints.push(Diagnostic::error(Code::WrongShape, *span, "an `else` stands alone").help(help));
             }
-            _ if way.broken() => {}
+            _ if *broken => {}
             (true, false, false) => {
                 complaints.push(
                     Diagnostic::error(Code::MissingKey, *span, "a way wants the key `do`").help("`do`: its steps"),
@@ -68,21 +83,21 @@ fn switch(step: &Step, ways: &[(Fields, Span)], complaints: &mut Vec<Diagnostic>
     }
 }
 
-fn attempt(step: &Step, complaints: &mut Vec<Diagnostic>) {
-    if step.fields.entry("catch").is_none() && step.fields.entry("finally").is_none() {
+fn attempt(step: &Step, shield: &Try, complaints: &mut Vec<Diagnostic>) {
+    if !shield.catches.is_there() && !shield.finally.is_there() {
         let message = "a `try` wants `catch` or `finally`";
         let help = "say what an error leads to, or write a group with `do`";
         complaints.push(Diagnostic::error(Code::MissingKey, step.verb_span, message).help(help));
     }
     let mut takes_all = false;
-    for (catch, span) in step.fields.list("catch") {
+    for Item { span, broken, keys: catch } in shield.catches.items() {
         if takes_all {
             let message = "this `catch` is never reached: the one before it takes every error";
             complaints.push(
                 Diagnostic::warning(Code::Unreachable, *span, message).help("let the one that takes all stand last"),
             );
         }
-        let patterns = catch.texts("error").unwrap_or(&[]);
+        let patterns = catch.errors.items();
         for (pattern, at) in patterns {
             if pattern == "cancelled" {
                 let message = "being cancelled is no error: no `catch` sees it";
@@ -93,74 +108,68 @@ fn attempt(step: &Step, complaints: &mut Vec<Diagnostic>) {
                 complaints.push(Diagnostic::error(Code::MisplacedExit, *at, message).help("remove it"));
             }
         }
-        let all = catch.entry("error").is_none() || patterns.iter().any(|(pattern, _)| pattern == "*");
-        takes_all |= all && catch.entry("when").is_none() && !catch.broken();
-        if let (Some(name), Some(entry)) = (catch.text("as").filter(|name| *name != "error"), catch.entry("as")) {
-            taken(name, entry.span, complaints);
+        let all = !catch.errors.is_there() || patterns.iter().any(|(pattern, _)| pattern == "*");
+        takes_all |= all && !catch.when.is_there() && !broken;
+        if let Some((name, stated)) = catch.name.read().filter(|(name, _)| name.0 != "error") {
+            taken(&name.0, stated.span, complaints);
         }
     }
 }
 
 /// Names of a loop that would hide others.
-fn loop_names(step: &Step, item: &str, complaints: &mut Vec<Diagnostic>) {
-    let span = step.verb_span;
-    taken(item, span, complaints);
-    if let (Some(index), Some(entry)) = (step.fields.text("index"), step.fields.entry("index"))
-        && index == item
-    {
-        let message = format!("`{index}` is the name of the item already");
-        complaints.push(Diagnostic::error(Code::ReservedName, entry.span, message).help("choose another name"));
+fn loop_names(step: &Step, each: &For, complaints: &mut Vec<Diagnostic>) {
+    let Some(item) = each.item.get() else { return };
+    taken(&item.0, step.verb_span, complaints);
+    if let Some((index, stated)) = each.index.read().filter(|(index, _)| *index == item) {
+        let message = format!("`{}` is the name of the item already", index.0);
+        complaints.push(Diagnostic::error(Code::ReservedName, stated.span, message).help("choose another name"));
     }
 }
 
 /// A `while: true` that neither waits nor leaves can only run into a limit.
-fn endless(step: &Step, complaints: &mut Vec<Diagnostic>) {
-    let inside = all_steps(step.fields.steps("do").unwrap_or(&[]));
-    let ends = |step: &&Step| {
-        matches!(
-            step.verb.name,
-            "break" | "return" | "fail" | "http" | "activity" | "wait" | "send" | "race" | "parallel"
-        )
+fn endless(step: &Step, repeat: &While, complaints: &mut Vec<Diagnostic>) {
+    let goes_on = |step: &Step| match step.nature() {
+        // A `continue` begins the next round.
+        Nature::Exit(Leaves::Round) | Nature::Instant | Nature::Block => true,
+        Nature::Exit(Leaves::Run | Leaves::Error | Leaves::Loop)
+        | Nature::Call
+        | Nature::Message
+        | Nature::Wait
+        | Nature::Strands => false,
     };
-    if !inside.iter().any(ends) {
+    if repeat.is_endless() && walk(repeat.body.items()).into_iter().all(goes_on) {
         let message = "this loop neither waits nor ends";
         let help = "add a `wait`, or leave it with `break`";
         complaints.push(Diagnostic::warning(Code::EndlessLoop, step.verb_span, message).help(help));
     }
 }
 
-fn wait(step: &Step, action: &Field, complaints: &mut Vec<Diagnostic>) {
-    let forever = step.fields.entry("forever");
-    let Field::Map(fields) = action else {
-        if let (Some(entry), Field::Value(_)) = (forever, action) {
+fn wait(step: &Step, wait: &Wait, complaints: &mut Vec<Diagnostic>) {
+    let Some(awaited) = wait.awaited() else {
+        if let (Some(key), Some(_)) = (wait.forever.key_span(), wait.moment()) {
             let message = "this wait ends when its time has come";
             let help = "`forever` belongs to a wait for a condition or a signal: remove it";
-            complaints.push(Diagnostic::error(Code::Meaningless, entry.key_span, message).help(help));
+            complaints.push(Diagnostic::error(Code::Meaningless, key, message).help(help));
         }
         return;
     };
-    if let (Some(entry), Some(_)) = (forever, step.fields.entry("timeout")) {
+    if let (Some(key), true) = (wait.forever.key_span(), step.common.timeout.is_there()) {
         let message = "the wait has a `timeout`, so it does not last for ever";
-        complaints.push(Diagnostic::error(Code::Meaningless, entry.key_span, message).help("keep one of the two"));
+        complaints.push(Diagnostic::error(Code::Meaningless, key, message).help("keep one of the two"));
     }
-    match (fields.entry("until"), fields.entry("signal"), fields.entry("where")) {
+    match (awaited.until.key_span(), awaited.signal.key_span(), awaited.filter.key_span()) {
         (Some(_), Some(second), _) => {
             let message = "a wait is for a condition or for a signal, not for both";
             let help = "wait for one of them, or put two waits into a `race`";
-            complaints.push(Diagnostic::error(Code::TwoVerbs, second.key_span, message).help(help));
+            complaints.push(Diagnostic::error(Code::TwoVerbs, second, message).help(help));
         }
-        (_, None, Some(entry)) => {
+        (_, None, Some(key)) => {
             let help = "write the condition as `until`, or name the signal: `signal: paid`";
             complaints.push(
-                Diagnostic::error(Code::MisplacedKey, entry.key_span, "`where` chooses among the messages of a signal")
-                    .help(help),
+                Diagnostic::error(Code::MisplacedKey, key, "`where` chooses among the messages of a signal").help(help),
             );
         }
-        (None, None, None) if !fields.0.is_empty() => {}
-        (None, None, None) => {
-            let help = "write `until: …` or `signal: …`";
-            complaints.push(Diagnostic::error(Code::MissingKey, step.verb_span, "this wait is for nothing").help(help));
-        }
-        _ => {}
+        // Only keys that could not be read: they were complained about.
+        (None, None, None) | (Some(_), None, None) | (None, Some(_), _) => {}
     }
 }

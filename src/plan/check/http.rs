@@ -2,7 +2,8 @@
 
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::expression::Template;
-use crate::syntax::{Document, Field, Fields, Step, Written, WrittenKind};
+use crate::syntax::verbs::Http;
+use crate::syntax::{Document, Part, Written, WrittenKind};
 use crate::value::Value;
 
 /// Headers that belong to the connection or to the interpreter.
@@ -12,33 +13,36 @@ const OWN_HEADERS: [&str; 7] =
 const SECRETS: [&str; 5] = ["authorization", "proxy-authorization", "cookie", "x-api-key", "api-key"];
 
 pub(super) fn defaults(document: &Document, complaints: &mut Vec<Diagnostic>) {
-    if let Some(fields) = document.header.map("defaults").and_then(|defaults| defaults.map("http")) {
-        headers(fields, complaints);
-        if let Some(retry) = fields.map("retry") {
-            super::retry_misfit(retry, complaints);
-        }
-        super::strikes_at_once(fields, complaints);
+    let Some(defaults) = document.header.defaults.get() else { return };
+    if let Some(http) = defaults.http.get() {
+        headers(&http.headers, complaints);
+        super::retry_misfit(&http.retry, complaints);
+        super::strikes_at_once(&http.timeout, complaints);
+    }
+    if let Some(activity) = defaults.activity.get() {
+        super::retry_misfit(&activity.retry, complaints);
+        super::strikes_at_once(&activity.timeout, complaints);
     }
 }
 
-pub(super) fn step(step: &Step, complaints: &mut Vec<Diagnostic>) {
-    let ("http", Field::Map(fields)) = (step.verb.name, &step.action) else { return };
-    headers(fields, complaints);
-    if let Some(written) = fields.value("path") {
+pub(super) fn step(http: &Http, complaints: &mut Vec<Diagnostic>) {
+    let Some(request) = http.request.get() else { return };
+    headers(&request.headers, complaints);
+    if let Some(written) = request.path.get() {
         path(written, complaints);
     }
-    let method = fields.entry("method");
-    let bodiless = match method {
-        None => Some("GET"),
-        Some(_) => fields.text("method").filter(|method| ["GET", "HEAD"].contains(method)),
+    let said = request.method.is_there();
+    let bodiless = match said {
+        false => Some("GET"),
+        true => request.method.text().filter(|method| ["GET", "HEAD"].contains(method)),
     };
-    if let (Some(name), Some(body)) = (bodiless, fields.entry("body")) {
-        let (message, help) = if method.is_some() {
+    if let (Some(name), Some(key)) = (bodiless, request.body.key_span()) {
+        let (message, help) = if said {
             (format!("a `{name}` request has no body that a service would read"), "use `query`, or another `method`")
         } else {
             ("the `method` is `GET` unless said, and such a request has no body".into(), "add `method: POST`")
         };
-        complaints.push(Diagnostic::warning(Code::Meaningless, body.key_span, message).help(help));
+        complaints.push(Diagnostic::warning(Code::Meaningless, key, message).help(help));
     }
 }
 
@@ -84,8 +88,8 @@ fn skeleton(template: &Template) -> String {
     text
 }
 
-fn headers(fields: &Fields, complaints: &mut Vec<Diagnostic>) {
-    let Some(WrittenKind::Map(entries)) = fields.value("headers").map(|written| &written.kind) else { return };
+fn headers(headers: &Part<Written>, complaints: &mut Vec<Diagnostic>) {
+    let Some(WrittenKind::Map(entries)) = headers.get().map(|written| &written.kind) else { return };
     for (name, span, value) in entries {
         header(name, *span, value, complaints);
     }

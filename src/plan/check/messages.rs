@@ -2,63 +2,62 @@
 
 use std::collections::BTreeSet;
 
-use super::every_step;
-use crate::diagnostic::{Code, Diagnostic};
+use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::expression::similar;
-use crate::syntax::{Document, Field, WrittenKind};
+use crate::syntax::verbs::Delivery;
+use crate::syntax::{Action, Document, Step, WrittenKind};
 
 pub(super) fn check(document: &Document, complaints: &mut Vec<Diagnostic>) {
     let header = &document.header;
-    let signals = header.named("signals");
+    let signals = header.signals.items();
     let mut used = BTreeSet::new();
-    for step in every_step(document) {
-        let Field::Map(fields) = &step.action else { continue };
-        let Some(entry) = fields.entry("signal") else { continue };
-        let Some(name) = fields.text("signal") else { continue };
-        let own = step.verb.name == "wait" || to_itself(fields);
+    for step in document.walk() {
+        let Some((name, span, taken)) = named(step) else { continue };
         let declared = signals.iter().find(|signal| signal.name == name);
-        match declared {
-            None if own => {
+        match (declared, taken) {
+            (None, Taken::Awaited | Taken::SentToItself) => {
                 let message = format!("there is no signal `{name}` in `signals`");
                 let help = match similar(name, signals.iter().map(|signal| signal.name.as_str())) {
                     Some(word) => format!("did you mean `{word}`?"),
                     None => format!("declare it: `signals: {{ {name}: {{ payload: … }} }}`"),
                 };
-                complaints.push(Diagnostic::error(Code::UnknownMessage, entry.span, message).help(help));
+                complaints.push(Diagnostic::error(Code::UnknownMessage, span, message).help(help));
             }
-            Some(signal) if step.verb.name == "wait" => {
+            (Some(signal), Taken::Awaited) => {
                 used.insert(name.to_owned());
-                if let Some(handler) = signal.fields.entry("do") {
+                if let Some(handler) = signal.keys.body.key_span() {
                     let message = format!("the signal `{name}` has a handler, which takes every one of them");
                     let help = "set a variable in the handler, and wait for that: `wait: { until: … }`";
                     complaints.push(
-                        Diagnostic::error(Code::SignalHasHandler, entry.span, message)
-                            .related(handler.key_span, "its handler")
+                        Diagnostic::error(Code::SignalHasHandler, span, message)
+                            .related(handler, "its handler")
                             .help(help),
                     );
                 }
             }
-            _ => {}
+            // What another run declares is not known here.
+            (_, Taken::Sent) | (Some(_), Taken::SentToItself) => {}
         }
     }
     for signal in signals {
-        let handled = signal.fields.entry("do").is_some();
+        let handled = signal.keys.body.is_there();
         if !handled && !used.contains(&signal.name) && !document.lost.contains(&signal.name) {
             let message = format!("nothing waits for the signal `{}`, and it has no handler", signal.name);
             let help = "wait for it, give it a handler with `do`, or remove it";
             complaints.push(Diagnostic::warning(Code::UnusedMessage, signal.span, message).help(help));
         }
-        if let (true, Some(keep)) = (handled, signal.fields.entry("keep")) {
+        if let (true, Some(keep)) = (handled, signal.keys.keep.key_span()) {
             let message = "a signal with a handler is never kept";
-            complaints.push(Diagnostic::error(Code::Meaningless, keep.key_span, message).help("remove the `keep`"));
+            complaints.push(Diagnostic::error(Code::Meaningless, keep, message).help("remove the `keep`"));
         }
     }
-    for update in header.named("updates") {
-        if let (Some(otherwise), None) = (update.fields.entry("otherwise"), update.fields.entry("check")) {
+    for update in header.updates.items() {
+        let keys = &update.keys;
+        if let (Some(otherwise), false) = (keys.otherwise.key_span(), keys.check.is_there()) {
             let message = "there is no `check` that could refuse it";
-            complaints.push(Diagnostic::error(Code::Meaningless, otherwise.key_span, message).help("add a `check`"));
+            complaints.push(Diagnostic::error(Code::Meaningless, otherwise, message).help("add a `check`"));
         }
-        if ["do", "returns", "check"].iter().all(|key| update.fields.entry(key).is_none()) {
+        if !keys.body.is_there() && !keys.returns.is_there() && !keys.check.is_there() {
             let message = format!("the update `{}` does nothing and answers nothing", update.name);
             let help = "give it a `do`, or a `returns`";
             complaints.push(Diagnostic::warning(Code::UnusedMessage, update.span, message).help(help));
@@ -66,8 +65,45 @@ pub(super) fn check(document: &Document, complaints: &mut Vec<Diagnostic>) {
     }
 }
 
+/// What a step has to do with a signal.
+#[derive(Clone, Copy)]
+enum Taken {
+    Awaited,
+    Sent,
+    SentToItself,
+}
+
+/// The signal that a step names, and where.
+fn named(step: &Step) -> Option<(&str, Span, Taken)> {
+    let (name, taken) = match &step.action {
+        Action::Wait(wait) => (&wait.awaited()?.signal, Taken::Awaited),
+        Action::Send(send) => {
+            let delivery = send.delivery.get()?;
+            (&delivery.signal, if to_itself(delivery) { Taken::SentToItself } else { Taken::Sent })
+        }
+        Action::Set(_)
+        | Action::Http(_)
+        | Action::Activity(_)
+        | Action::If(_)
+        | Action::Switch(_)
+        | Action::For(_)
+        | Action::While(_)
+        | Action::Parallel(_)
+        | Action::Race(_)
+        | Action::Try(_)
+        | Action::Do(_)
+        | Action::Return(_)
+        | Action::Fail(_)
+        | Action::Break(_)
+        | Action::Continue(_)
+        | Action::Log(_) => return None,
+    };
+    let (name, stated) = name.read()?;
+    Some((name, stated.span, taken))
+}
+
 /// Whether a `send` goes to the run itself.
-fn to_itself(fields: &crate::syntax::Fields) -> bool {
-    let Some(to) = fields.value("to") else { return false };
+fn to_itself(delivery: &Delivery) -> bool {
+    let Some(to) = delivery.to.get() else { return false };
     matches!(&to.kind, WrittenKind::Template(template) if template.source().trim() == "${run.id}")
 }

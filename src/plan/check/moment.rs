@@ -4,14 +4,15 @@ use std::collections::BTreeSet;
 
 use crate::diagnostic::{Code, Diagnostic};
 use crate::expression::Expression;
-use crate::syntax::{Field, Step, WrittenKind, length};
+use crate::syntax::verbs::Wait;
+use crate::syntax::{Step, WrittenKind, length};
 use crate::value::{Duration, Time, Value};
 
 const MOMENTS: &str = "write a length such as `45s`, `2h`, `3d`, or a time such as `2026-03-29T09:00[Europe/Berlin]`";
 
 /// A `wait` whose moment is constant; `known` are the names that an expression could read.
-pub(super) fn wait(step: &Step, known: &BTreeSet<&str>, complaints: &mut Vec<Diagnostic>) {
-    let ("wait", Field::Value(moment)) = (step.verb.name, &step.action) else { return };
+pub(super) fn wait(step: &Step, wait: &Wait, known: &BTreeSet<&str>, complaints: &mut Vec<Diagnostic>) {
+    let Some(moment) = wait.moment() else { return };
     let WrittenKind::Constant(Value::Text(text)) = &moment.kind else { return };
     match (Duration::parse(text), Time::parse(text)) {
         (Ok(length), _) => outlasts(step, length, complaints),
@@ -24,13 +25,13 @@ pub(super) fn wait(step: &Step, known: &BTreeSet<&str>, complaints: &mut Vec<Dia
 }
 
 fn outlasts(step: &Step, length: Duration, complaints: &mut Vec<Diagnostic>) {
-    if let (Some(timeout), Some(entry)) = (step.fields.duration("timeout"), step.fields.entry("timeout"))
+    if let Some((timeout, stated)) = step.common.timeout.read()
         && timeout.millis() > 0
-        && timeout < length
+        && *timeout < length
     {
         let message = format!("the timeout of {timeout} always strikes: the step waits for {length}");
         complaints.push(
-            Diagnostic::warning(Code::Meaningless, entry.span, message)
+            Diagnostic::warning(Code::Meaningless, stated.span, message)
                 .help("wait for the shorter of the two, and do behind it what `on-timeout` does"),
         );
     }

@@ -2,8 +2,8 @@
 //! handlers whatever suspends.
 
 use crate::diagnostic::{Code, Diagnostic, Span};
-use crate::plan::owners::branch_lists;
-use crate::syntax::{Document, Field, Step};
+use crate::syntax::verbs::Wait;
+use crate::syntax::{Action, Document, Leaves, Nature, Role, Root, Step};
 
 /// What is around a step.
 #[derive(Clone, Copy, Default)]
@@ -32,11 +32,12 @@ enum Loop {
 }
 
 pub(super) fn check(document: &Document, complaints: &mut Vec<Diagnostic>) {
-    let header = &document.header;
-    steps(header.steps("steps").unwrap_or(&[]), Around::default(), complaints);
-    for message in header.named("signals").iter().chain(header.named("updates")) {
-        let around = Around { handler: Some(&message.name), ..Around::default() };
-        steps(message.fields.steps("do").unwrap_or(&[]), around, complaints);
+    for (root, list) in document.roots() {
+        let handler = match root {
+            Root::Main => None,
+            Root::Signal(name) | Root::Update(name) => Some(name),
+        };
+        steps(list, Around { handler, ..Around::default() }, complaints);
     }
 }
 
@@ -51,49 +52,53 @@ fn step(step: &Step, around: Around<'_>, complaints: &mut Vec<Diagnostic>) {
     if let Some(name) = around.handler {
         suspends(step, name, complaints);
     }
-    let around = Around { bounded: around.bounded || step.fields.entry("timeout").is_some(), ..around };
-    bound(step, around, complaints);
-    let branch = Around { within: Loop::None, beyond: around.beyond || around.within != Loop::None, ..around };
-    match step.verb.name {
-        "while" => {
-            let inside = Around { within: Loop::One, finally: false, ..around };
-            steps(step.fields.steps("do").unwrap_or(&[]), inside, complaints);
-        }
-        "for" => {
-            let several = step.fields.integer("parallel").is_some_and(|n| n > 1);
-            let within = if several { Loop::Several } else { Loop::One };
-            let inside = Around { within, finally: false, ..around };
-            steps(step.fields.steps("do").unwrap_or(&[]), inside, complaints);
-        }
-        "parallel" | "race" => branch_lists(step).into_iter().for_each(|(_, list)| steps(list, branch, complaints)),
-        "try" => {
-            if let Field::Steps(body) = &step.action {
-                steps(body, around, complaints);
-            }
-            for (catch, _) in step.fields.list("catch") {
-                steps(catch.steps("do").unwrap_or(&[]), around, complaints);
-            }
-            let shielded = Around { finally: true, shielded: true, ..around };
-            steps(step.fields.steps("finally").unwrap_or(&[]), shielded, complaints);
-        }
-        _ => {
-            let on_timeout = step.fields.steps("on-timeout");
-            let plain =
-                step.lists().into_iter().filter(|list| !on_timeout.is_some_and(|other| std::ptr::eq(other, *list)));
-            plain.for_each(|list| steps(list, around, complaints));
-        }
+    let timed = step.common.timeout.is_there();
+    let within = Around { bounded: around.bounded || timed, ..around };
+    if let Action::Wait(wait) = &step.action {
+        bound(step, wait, within, complaints);
     }
-    // What stands in place of the error is not bounded by the timeout that struck.
-    let after = Around { bounded: around.bounded && step.fields.entry("timeout").is_none(), ..around };
-    steps(step.fields.steps("on-timeout").unwrap_or(&[]), after, complaints);
+    let body = match &step.action {
+        Action::While(_) => Around { within: Loop::One, finally: false, ..within },
+        Action::For(each) => {
+            let number = if each.at_once() > 1 { Loop::Several } else { Loop::One };
+            Around { within: number, finally: false, ..within }
+        }
+        Action::Parallel(_) | Action::Race(_) => {
+            Around { within: Loop::None, beyond: within.beyond || within.within != Loop::None, ..within }
+        }
+        Action::Set(_)
+        | Action::Http(_)
+        | Action::Activity(_)
+        | Action::Wait(_)
+        | Action::If(_)
+        | Action::Switch(_)
+        | Action::Try(_)
+        | Action::Do(_)
+        | Action::Send(_)
+        | Action::Return(_)
+        | Action::Fail(_)
+        | Action::Break(_)
+        | Action::Continue(_)
+        | Action::Log(_) => within,
+    };
+    for child in step.children() {
+        let around = match child.role {
+            Role::Then | Role::Else | Role::Way(_) | Role::Do | Role::Try | Role::Catch(_) | Role::Branch(_) => body,
+            Role::Finally => Around { finally: true, shielded: true, ..body },
+            // What stands in place of the error is not bounded by the timeout that struck.
+            Role::OnTimeout => Around { bounded: around.bounded && !timed, ..around },
+        };
+        steps(child.steps, around, complaints);
+    }
 }
 
 fn exits(step: &Step, around: Around<'_>, complaints: &mut Vec<Diagnostic>) {
     let mut say = |message: String, help: &str| {
         complaints.push(Diagnostic::error(Code::MisplacedExit, step.verb_span, message).help(help));
     };
-    match step.verb.name {
-        verb @ ("break" | "continue") => match around.within {
+    let verb = step.verb().name;
+    match step.nature() {
+        Nature::Exit(leaves @ (Leaves::Loop | Leaves::Round)) => match around.within {
             _ if around.finally => {
                 say(format!("a `{verb}` cannot leave a `finally`"), "a `finally` runs to its end, or fails");
             }
@@ -102,20 +107,27 @@ fn exits(step: &Step, around: Around<'_>, complaints: &mut Vec<Diagnostic>) {
                 say(format!("this `{verb}` would leave its branch: the loop stands outside"), help);
             }
             Loop::None => say(format!("there is no loop that `{verb}` could mean"), "remove it"),
-            Loop::Several if verb == "break" => {
+            Loop::Several if leaves == Leaves::Loop => {
                 let help = "remove `parallel`, or leave items out with `when` or `continue`";
                 say("a `break` in a `for` with `parallel` would leave holes in its results".to_owned(), help);
             }
             Loop::One | Loop::Several => {}
         },
-        "return" if around.handler.is_some() => {
+        Nature::Exit(Leaves::Run) if around.handler.is_some() => {
             let help = "set a variable, and let the main line wait for it with `wait: { until: … }`";
             say("a handler cannot end the run with `return`".to_owned(), help);
         }
-        "return" if around.shielded => {
+        Nature::Exit(Leaves::Run) if around.shielded => {
             say("a `return` cannot leave a `finally`".to_owned(), "set a variable, and return behind the `try`");
         }
-        _ => {}
+        // An error may leave everything.
+        Nature::Exit(Leaves::Run | Leaves::Error)
+        | Nature::Instant
+        | Nature::Call
+        | Nature::Message
+        | Nature::Wait
+        | Nature::Block
+        | Nature::Strands => {}
     }
 }
 
@@ -126,26 +138,24 @@ fn suspends(step: &Step, handler: &str, complaints: &mut Vec<Diagnostic>) {
         let help = "set a variable, and let the main line do the rest";
         complaints.push(Diagnostic::error(Code::NotSupported, span, message).help(help));
     };
-    let verb = step.verb.name;
-    let several = verb == "for" && step.fields.integer("parallel").is_some_and(|n| n > 1);
-    if matches!(verb, "http" | "activity" | "wait" | "send" | "parallel" | "race") {
-        say(&format!("`{verb}`"), step.verb_span);
-    } else if several {
-        say("`parallel`", step.fields.entry("parallel").map_or(step.verb_span, |entry| entry.key_span));
-    } else if let Some(entry) = step.fields.entry("timeout") {
-        say("`timeout`", entry.key_span);
+    if let (Action::For(each), true) = (&step.action, step.nature().suspends()) {
+        say("`parallel`", each.parallel.key_span().unwrap_or(step.verb_span));
+    } else if step.nature().suspends() {
+        say(&format!("`{}`", step.verb().name), step.verb_span);
+    } else if let Some(key) = step.common.timeout.key_span() {
+        say("`timeout`", key);
     }
 }
 
 /// A wait for a condition or a message that nothing bounds.
-fn bound(step: &Step, around: Around<'_>, complaints: &mut Vec<Diagnostic>) {
-    let ("wait", Field::Map(fields)) = (step.verb.name, &step.action) else { return };
-    let what = match (fields.entry("until"), fields.entry("signal")) {
-        (Some(_), _) => "a condition that may never hold",
-        (_, Some(_)) => "a signal that may never come",
-        _ => return,
+fn bound(step: &Step, wait: &Wait, around: Around<'_>, complaints: &mut Vec<Diagnostic>) {
+    let Some(awaited) = wait.awaited() else { return };
+    let what = match (awaited.until.is_there(), awaited.signal.is_there()) {
+        (true, _) => "a condition that may never hold",
+        (false, true) => "a signal that may never come",
+        (false, false) => return,
     };
-    if !around.bounded && step.fields.entry("forever").is_none() {
+    if !around.bounded && !wait.forever.is_there() {
         let message = format!("this waits for {what}");
         let help = "add `timeout: 3d` beside `wait`, or say `forever: true`";
         complaints.push(Diagnostic::error(Code::UnboundedWait, step.verb_span, message).help(help));

@@ -5,14 +5,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Use, a, check_condition, error_type, may_be, no_calls, no_calls_in, payload_type, result, result_type, run_type,
-    takes, uses, written,
+    a, awaited_type, check_condition, error_type, may_be, no_calls, no_calls_in, payload_type, result, result_type,
+    run_type, takes, written,
 };
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::expression::{Type, Types};
-use crate::plan::check::{RESERVED, every_step, schema_of};
-use crate::plan::owners::{assigned, branch_lists, level, plain_lists};
-use crate::syntax::{Condition, Document, Field, Fields, Step, Written, located_in};
+use crate::plan::check::{RESERVED, schema_of};
+use crate::plan::owners::{branches, direct, level};
+use crate::plan::returns::returned;
+use crate::plan::uses::{Sees, Use, What, uses};
+use crate::syntax::verbs::{Catch, For, Items};
+use crate::syntax::{
+    Action, Child, Condition, Document, Level, Node, Outcome, Part, Role, Step, Written, located_in, walk,
+};
 
 const PASSES: usize = 3;
 
@@ -52,8 +57,9 @@ struct Walk<'a> {
 impl<'a> Walk<'a> {
     fn document(&mut self, first: &Types) {
         self.levels = 0;
-        let header = &self.document.header;
-        let steps = header.steps("steps").unwrap_or(&[]);
+        let document = self.document;
+        let header = &document.header;
+        let steps = header.steps.items();
         let mut run = Scope {
             types: first.clone(),
             owners: BTreeMap::new(),
@@ -61,38 +67,42 @@ impl<'a> Walk<'a> {
             place: "the run".to_owned(),
         };
         self.hints(&mut run.types);
-        let vars: BTreeSet<String> = header.assignments("vars").iter().map(|a| a.name.clone()).collect();
+        let vars: BTreeSet<String> = header.vars.items().iter().map(|a| a.name.clone()).collect();
         let own = level(steps);
         let mut run = self.scope(&run, vars.union(&own).cloned().collect());
         // What could not be read may have set any name it holds.
         for name in &self.document.lost {
             run.types.names.entry(name.clone()).or_insert(Type::Any);
         }
-        for assignment in header.assignments("vars") {
+        for assignment in header.vars.items() {
             let ty = written(&assignment.value, first, &mut Vec::new());
             self.note(&run, &assignment.name, ty);
         }
         self.list(steps, &run, &vars);
-        for signal in header.named("signals") {
-            self.handler(&signal.fields, &format!("the handler of `{}`", signal.name), &run, &own);
+        for signal in header.signals.items() {
+            let (place, keys) = (format!("the handler of `{}`", signal.name), &signal.keys);
+            if let Some(body) = keys.body.get() {
+                self.handler(body, &keys.payload, None, &place, &run, &own);
+            }
         }
-        for update in header.named("updates") {
-            let place = format!("the handler of `{}`", update.name);
-            let payload = with(&run, "payload", payload_type(&update.fields));
-            if let Some(check) = update.fields.condition("check") {
-                check_condition(check, "check", &payload.types, &mut self.complaints);
+        for update in header.updates.items() {
+            let (place, keys) = (format!("the handler of `{}`", update.name), &update.keys);
+            let payload = with(&run, "payload", payload_type(&keys.payload));
+            if let Some(check) = keys.check.get() {
+                check_condition(check, "check", false, &payload.types, &mut self.complaints);
                 no_calls_in(check, &["uuid"], "check", "compute it from what the run knows", &mut self.complaints);
             }
-            if let Some(otherwise) = update.fields.value("otherwise") {
+            if let Some(otherwise) = keys.otherwise.get() {
                 written(otherwise, &payload.types, &mut self.complaints);
             }
-            let inside = self.handler(&update.fields, &place, &run, &own);
-            if let Some(returns) = update.fields.value("returns") {
+            let returns = keys.returns.get();
+            let inside = keys.body.get().map(|body| self.handler(body, &keys.payload, returns, &place, &run, &own));
+            if let Some(returns) = returns {
                 written(returns, &inside.unwrap_or(payload).types, &mut self.complaints);
             }
         }
         let beside = with(&run, "run", run_type(true));
-        for query in header.assignments("queries") {
+        for query in header.queries.items() {
             written(&query.value, &beside.types, &mut self.complaints);
             no_calls(&query.value, &["uuid"], "queries", "a query changes nothing", &mut self.complaints);
         }
@@ -100,18 +110,15 @@ impl<'a> Walk<'a> {
 
     /// What to do instead of reading a name that is not there.
     fn hints(&self, types: &mut Types) {
-        for step in every_step(self.document) {
-            if let Some(id) = step.fields.text("id") {
+        for step in self.document.walk() {
+            if let Some(id) = step.id() {
                 let name = id.replace('-', "_");
                 let help = format!("a step's id is no name: keep its result with `save: {name}` and read that");
                 types.hints.insert(id.to_owned(), help);
             }
-            for (branch, steps) in branch_lists(step) {
-                let whose = match branch {
-                    Some(branch) => format!("the branch `{branch}`"),
-                    None => "an item of a `for`".to_owned(),
-                };
-                for name in level(steps) {
+            for child in branches(step) {
+                let whose = whose(&child);
+                for name in level(child.steps) {
                     let help = format!("it belongs to {whose} and is gone outside: give it a first value in `vars`");
                     types.hints.insert(name, help);
                 }
@@ -146,35 +153,35 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn handler(&mut self, fields: &'a Fields, place: &str, run: &Scope, own: &BTreeSet<String>) -> Option<Scope> {
-        let steps = fields.steps("do")?;
-        let names = [("payload", payload_type(fields))];
+    fn handler(
+        &mut self,
+        steps: &'a [Step],
+        payload: &Part<Node>,
+        returns: Option<&Written>,
+        place: &str,
+        run: &Scope,
+        own: &BTreeSet<String>,
+    ) -> Scope {
+        let names = [("payload", payload_type(payload))];
         let inside = self.branch(steps, run, place, &names, own);
         // Names that a handler assigns for itself alone, and does not read, are lost (R27).
-        let mut read = BTreeSet::new();
-        for step in crate::plan::check::all_steps(steps) {
-            for used in uses(step) {
-                read.extend(
-                    used.expressions().into_iter().flat_map(|(e, ..)| e.names().iter().map(|(n, _)| n.clone())),
-                );
+        let used = walk(steps).into_iter().flat_map(uses).map(|used| used.what);
+        let read: BTreeSet<&str> = used
+            .chain(returns.map(What::Value))
+            .flat_map(What::expressions)
+            .flat_map(|(expression, ..)| expression.names())
+            .map(|(name, _)| name.as_str())
+            .collect();
+        let vars = self.document.header.vars.items();
+        for (name, span) in walk(steps).into_iter().flat_map(Step::assigns) {
+            let is_run = vars.iter().any(|var| var.name == name) || own.contains(name);
+            if !is_run && !read.contains(name) {
+                let message = format!("`{name}` is assigned in {place} and lost with it");
+                let help = format!("declare it in `vars`, so that it belongs to the run: `{name}: null`");
+                self.complaints.push(Diagnostic::error(Code::LostWrite, span, message).help(help));
             }
         }
-        if let Some(returns) = fields.value("returns") {
-            let names = returns.templates().into_iter().flat_map(|(template, _)| template.expressions());
-            read.extend(names.flat_map(|(e, _)| e.names().iter().map(|(n, _)| n.clone()).collect::<Vec<_>>()));
-        }
-        let vars = self.document.header.assignments("vars");
-        for step in crate::plan::check::all_steps(steps) {
-            for (name, span) in assigned(step) {
-                let is_run = vars.iter().any(|var| var.name == name) || own.contains(&name);
-                if !is_run && !read.contains(&name) {
-                    let message = format!("`{name}` is assigned in {place} and lost with it");
-                    let help = format!("declare it in `vars`, so that it belongs to the run: `{name}: null`");
-                    self.complaints.push(Diagnostic::error(Code::LostWrite, span, message).help(help));
-                }
-            }
-        }
-        Some(inside)
+        inside
     }
 
     /// The steps of a branch, which has names of its own. `outer` are names that levels around it own without `vars`.
@@ -186,11 +193,11 @@ impl<'a> Walk<'a> {
         names: &[(&str, Type)],
         outer: &BTreeSet<String>,
     ) -> Scope {
-        let vars: BTreeSet<&str> = self.document.header.assignments("vars").iter().map(|a| a.name.as_str()).collect();
+        let vars: BTreeSet<&str> = self.document.header.vars.items().iter().map(|a| a.name.as_str()).collect();
         let own = level(steps);
         let two: BTreeSet<String> =
             own.iter().filter(|n| outer.contains(*n) && !vars.contains(n.as_str())).cloned().collect();
-        for (name, span) in direct(steps).into_iter().filter(|(name, _)| two.contains(name)) {
+        for (name, span) in direct(steps).into_iter().filter(|(name, _)| two.contains(*name)) {
             let message = format!("`{name}` is assigned here, in {place}, and outside of it too");
             let help = format!("give it a first value in `vars`, and it belongs to the run: `{name}: null`");
             self.complaints.push(Diagnostic::error(Code::TwoOwners, span, message).help(help));
@@ -220,73 +227,84 @@ impl<'a> Walk<'a> {
     }
 
     fn step(&mut self, step: &'a Step, scope: &Scope, outer: &BTreeSet<String>) {
-        for used in own_uses(step) {
-            match used {
-                Use::Condition(condition, "where") => {
-                    let scope = with(scope, "payload", self.awaited(step));
-                    check_condition(condition, "where", &scope.types, &mut self.complaints);
-                    let help = "wait for a time, or give the wait a `timeout`";
-                    no_calls_in(condition, &["now", "uuid"], "where", help, &mut self.complaints);
-                }
-                Use::Condition(condition, verb) => {
-                    check_condition(condition, verb, &scope.types, &mut self.complaints);
-                    if verb == "until" {
-                        let help = "wait for a time, or give the wait a `timeout`";
-                        no_calls_in(condition, &["now", "uuid"], "until", help, &mut self.complaints);
-                    }
-                }
-                Use::Expression(expression) => {
-                    self.items(expression, scope);
-                }
-                Use::Value(value) => {
-                    written(value, &scope.types, &mut self.complaints);
-                }
+        for used in uses(step) {
+            match used.sees {
+                Sees::Nothing => self.expression(step, &used, scope),
+                Sees::Payload => self.expression(step, &used, &with(scope, "payload", self.awaited(step))),
+                // They are checked with the lists whose names they see.
+                Sees::Item | Sees::Error => {}
             }
         }
         takes(step, &scope.types, &mut self.complaints);
         self.assigns(step, scope);
         self.returns(step, scope);
-        let branches = branch_lists(step);
-        if step.verb.name == "for" {
-            let names = self.loop_names(step, scope);
-            let body = step.fields.steps("do").map(level).unwrap_or_default();
-            for (name, _) in &names {
-                let span = if step.fields.text("index") == Some(name) {
-                    step.fields.entry("index").map_or(step.verb_span, |entry| entry.span)
-                } else {
-                    step.verb_span
-                };
-                self.hides(name, span, scope, &body);
+        for child in step.children() {
+            self.child(step, &child, scope, outer);
+        }
+        if let Action::Try(shield) = &step.action {
+            // Of a `catch` without steps too.
+            for catch in shield.catches.items() {
+                self.catch(&catch.keys, scope);
             }
-            for (_, body) in branches {
-                let inside = self.branch(body, scope, "the body of this `for`", &names, outer);
-                if let Some(collect) = step.fields.value("collect") {
+        }
+    }
+
+    /// An expression that sees no more than this.
+    fn expression(&mut self, step: &Step, used: &Use<'_>, scope: &Scope) {
+        match used.what {
+            What::Condition(condition) => {
+                let endless = matches!(&step.action, Action::While(repeat) if repeat.is_endless());
+                check_condition(condition, used.key, endless, &scope.types, &mut self.complaints);
+                if matches!(step.action, Action::Wait(_)) && used.key != "when" {
+                    let help = "wait for a time, or give the wait a `timeout`";
+                    no_calls_in(condition, &["now", "uuid"], used.key, help, &mut self.complaints);
+                }
+            }
+            What::Expression(expression) => {
+                self.items(expression, scope);
+            }
+            What::Value(value) => {
+                written(value, &scope.types, &mut self.complaints);
+            }
+        }
+    }
+
+    /// A list inside a step.
+    fn child(&mut self, step: &'a Step, child: &Child<'a>, scope: &Scope, outer: &BTreeSet<String>) {
+        match (child.level, child.role, &step.action) {
+            (Level::Item, _, Action::For(each)) => {
+                let names = self.loop_names(each, scope);
+                let body = everywhere(child.steps);
+                for (name, _) in &names {
+                    let index = each.index.read().filter(|(index, _)| index.0 == *name);
+                    let span = index.map_or(step.verb_span, |(_, stated)| stated.span);
+                    self.hides(name, span, scope, &body);
+                }
+                let inside = self.branch(child.steps, scope, "the body of this `for`", &names, outer);
+                if let Some(collect) = each.collect.get() {
                     written(collect, &inside.types, &mut self.complaints);
                 }
             }
-        } else {
-            for (name, list) in branches {
-                let place = format!("the branch `{}`", name.unwrap_or_default());
-                self.branch(list, scope, &place, &[], outer);
+            (Level::Item | Level::Branch, ..) => {
+                self.branch(child.steps, scope, &whose(child), &[], outer);
             }
+            (Level::Around, Role::Catch(at), Action::Try(shield)) => {
+                let name = shield.catches.items().get(at).map_or("error", |catch| catch.keys.called());
+                self.steps(child.steps, &with(scope, name, error_type()), outer);
+            }
+            (Level::Around, ..) => self.steps(child.steps, scope, outer),
         }
-        let catches = step.fields.list("catch");
-        for (catch, _) in catches {
-            let name = catch.text("as").unwrap_or("error");
-            if let (true, Some(entry)) = (name != "error", catch.entry("as")) {
-                self.hides(name, entry.span, scope, &catch.steps("do").map(level).unwrap_or_default());
-            }
+    }
+
+    /// What a `catch` says beside its steps.
+    fn catch(&mut self, catch: &Catch, scope: &Scope) {
+        let name = catch.called();
+        if let Some((_, stated)) = catch.name.read().filter(|_| name != "error") {
+            self.hides(name, stated.span, scope, &everywhere(catch.body.items()));
+        }
+        if let Some(when) = catch.when.get() {
             let inside = with(scope, name, error_type());
-            if let Some(when) = catch.condition("when") {
-                check_condition(when, "when", &inside.types, &mut self.complaints);
-            }
-            self.steps(catch.steps("do").unwrap_or(&[]), &inside, outer);
-        }
-        for list in plain_lists(step) {
-            let caught = catches.iter().any(|(catch, _)| catch.steps("do").is_some_and(|c| std::ptr::eq(c, list)));
-            if !caught {
-                self.steps(list, scope, outer);
-            }
+            check_condition(when, "when", false, &inside.types, &mut self.complaints);
         }
     }
 
@@ -301,20 +319,27 @@ impl<'a> Walk<'a> {
 
     /// The payload of the signal that a step waits for.
     fn awaited(&self, step: &Step) -> Type {
-        let Field::Map(fields) = &step.action else { return Type::Any };
-        let signals = self.document.header.named("signals");
-        let declared = fields.text("signal").and_then(|name| signals.iter().find(|signal| signal.name == name));
-        declared.map_or(Type::Any, |signal| payload_type(&signal.fields))
+        match step.action.outcome() {
+            Outcome::Message(name) => awaited_type(self.document, name),
+            Outcome::Nothing
+            | Outcome::Null
+            | Outcome::Reply(_)
+            | Outcome::Answer(_)
+            | Outcome::Items
+            | Outcome::Branches(_)
+            | Outcome::Winner(_)
+            | Outcome::Last => Type::Any,
+        }
     }
 
     fn assigns(&mut self, step: &Step, scope: &Scope) {
-        if let ("set", Field::Assignments(assignments)) = (step.verb.name, &step.action) {
-            for assignment in assignments {
+        if let Action::Set(set) = &step.action {
+            for assignment in set.assignments.items() {
                 let ty = written(&assignment.value, &scope.types, &mut Vec::new());
                 self.note(scope, &assignment.name, ty);
             }
         }
-        if let Some(name) = step.fields.text("save") {
+        if let Some(name) = step.common.save.text() {
             let ty = result_type(self.document, step);
             self.note(scope, name, ty);
         }
@@ -322,8 +347,9 @@ impl<'a> Walk<'a> {
 
     /// Computed parts of a `return` whose type `returns` does not allow.
     fn returns(&mut self, step: &Step, scope: &Scope) {
-        let schema = self.document.header.schema("returns");
-        if let ("return", Field::Value(value), Some(schema)) = (step.verb.name, &step.action, schema_of(schema)) {
+        if let Some(value) = returned(step)
+            && let Some(schema) = schema_of(self.document.header.returns.get())
+        {
             result(value, &schema.to_type(), "the result", &scope.types, &mut self.complaints);
         }
     }
@@ -341,20 +367,36 @@ impl<'a> Walk<'a> {
         ty
     }
 
-    fn loop_names(&mut self, step: &'a Step, scope: &Scope) -> Vec<(&'a str, Type)> {
+    fn loop_names(&mut self, each: &'a For, scope: &Scope) -> Vec<(&'a str, Type)> {
         let before = self.complaints.len();
-        let list = match step.fields.field("in") {
-            Some(Field::Expression(expression)) => self.items(expression, scope),
-            Some(Field::Value(list)) => list_type(list, scope),
-            _ => Type::Any,
+        let list = match each.items.get() {
+            Some(Items::Expression(expression)) => self.items(expression, scope),
+            Some(Items::List(list)) => list_type(list, scope),
+            None => Type::Any,
         };
         self.complaints.truncate(before); // they were said with the step's own expressions
-        let mut names = Vec::new();
-        if let Field::Text(item) = &step.action {
-            names.push((item.as_str(), list.item()));
-        }
-        names.extend(step.fields.text("index").map(|index| (index, Type::Number)));
-        names
+        let item = each.item.text().map(|item| (item, list.item()));
+        item.into_iter().chain(each.index.text().map(|index| (index, Type::Number))).collect()
+    }
+}
+
+/// The names that these steps or any inside them assign.
+fn everywhere(steps: &[Step]) -> BTreeSet<String> {
+    walk(steps).into_iter().flat_map(Step::assigns).map(|(name, _)| name.to_owned()).collect()
+}
+
+/// Whose the names of a list are, in messages.
+fn whose(child: &Child<'_>) -> String {
+    match child.role {
+        Role::Branch(name) => format!("the branch `{name}`"),
+        Role::Then
+        | Role::Else
+        | Role::Way(_)
+        | Role::Do
+        | Role::Try
+        | Role::Catch(_)
+        | Role::Finally
+        | Role::OnTimeout => "an item of a `for`".to_owned(),
     }
 }
 
@@ -367,22 +409,4 @@ fn with(scope: &Scope, name: &str, ty: Type) -> Scope {
     scope.types.names.insert(name.to_owned(), ty);
     scope.locals.insert(name.to_owned());
     scope
-}
-
-/// The expressions of a step that see what the step itself sees: not those of a `catch` or of `collect`.
-fn own_uses(step: &Step) -> Vec<Use<'_>> {
-    let mut found = Vec::new();
-    for entry in step.fields.0.iter().filter(|entry| !["catch", "collect"].contains(&entry.key)) {
-        super::collect(&entry.field, entry.key, &mut found);
-    }
-    super::collect(&step.action, step.verb.name, &mut found);
-    found
-}
-
-/// The assignments of a level itself, with their places.
-fn direct(steps: &[Step]) -> Vec<(String, Span)> {
-    steps
-        .iter()
-        .flat_map(|step| assigned(step).into_iter().chain(plain_lists(step).into_iter().flat_map(direct)))
-        .collect()
 }

@@ -1,8 +1,9 @@
 //! For a browser: one page that needs nothing else.
 
-use super::markdown::escaped;
-use super::{alive, heading, open_runs, party, place, shown, stand, summary, unwitnessed, witness_lines};
-use crate::review::{Block, Picture, Review, Version};
+use super::words::{
+    alive, escaped, heading, open_runs, party, place, shown, stand, summary, unwitnessed, witness_lines,
+};
+use crate::review::report::{Block, Picture, Review, Version};
 
 const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem;\
 color:#1a1a1a;background:#fff}table{border-collapse:collapse;width:100%}th,td{text-align:left;vertical-align:top;\

@@ -2,7 +2,9 @@
 
 use serde_json::{Value as Json, json as made};
 
-use crate::review::{Behaviour, Finding, Place, Review, Stand, Version, Way, Witness};
+use crate::review::report::{Review, Version};
+use crate::review::side::Behaviour;
+use crate::review::verdict::{Finding, Place, Stand, Way, Witness};
 use crate::value::to_serde;
 
 /// `{old, new, live, findings: […]}`; `live` is null where the open runs were not asked.
@@ -26,7 +28,7 @@ fn finding(finding: &Finding) -> Json {
         Stand::Expired(a) => (made!({ "who": a.who, "why": a.why, "until": a.until }), true),
     };
     made!({
-        "id": finding.id,
+        "id": finding.id.slug(),
         "callers": finding.callers.map(|s| s.letter().to_string()),
         "downstream": finding.downstream.map(|s| s.letter().to_string()),
         "inFlight": finding.in_flight.map(|s| s.letter().to_string()),

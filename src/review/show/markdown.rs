@@ -1,7 +1,9 @@
 //! For a pull request: one line, a table, the witnesses folded away.
 
-use super::{alive, heading, open_runs, party, place, shown, stand, summary, unwitnessed, witness_lines};
-use crate::review::Review;
+use super::words::{
+    alive, escaped, heading, open_runs, party, place, shown, stand, summary, unwitnessed, witness_lines,
+};
+use crate::review::report::Review;
 
 /// What a comment on a pull request may hold; beyond it, findings are counted only.
 const MOST: usize = 60_000;
@@ -74,9 +76,4 @@ fn cell(text: &str) -> String {
     }
     let part = |(at, part): (usize, &str)| if at % 2 == 0 { escaped(part) } else { part.to_owned() };
     text.split('`').enumerate().map(part).collect::<Vec<_>>().join("`")
-}
-
-/// Text that is nothing but text, also inside HTML.
-pub(super) fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

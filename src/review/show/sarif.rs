@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value as Json, json};
 
-use super::{shown, stand};
-use crate::review::{Finding, Place, Review, Severity, Stand};
+use super::words::{shown, stand};
+use crate::review::report::Review;
+use crate::review::verdict::{Finding, Place, Severity, Stand};
 
 fn level(finding: &Finding) -> &'static str {
     match finding.worst() {
@@ -23,7 +24,7 @@ pub fn sarif(reviews: &[Review], all: bool) -> String {
 
 fn run(review: &Review, all: bool) -> Json {
     let findings: Vec<&Finding> = shown(review, all).collect();
-    let ids: BTreeSet<&str> = findings.iter().map(|finding| finding.id).collect();
+    let ids: BTreeSet<&str> = findings.iter().map(|finding| finding.id.slug()).collect();
     let rules: Vec<Json> = ids.iter().map(|id| json!({ "id": id })).collect();
     let results: Vec<Json> = findings.iter().map(|finding| result(finding)).collect();
     let driver = json!({ "name": "fermata", "version": env!("CARGO_PKG_VERSION"), "rules": rules });
@@ -38,7 +39,7 @@ fn result(finding: &Finding) -> Json {
         } })
     };
     let mut result = json!({
-        "ruleId": finding.id,
+        "ruleId": finding.id.slug(),
         "level": level(finding),
         "message": { "text": format!("{} ({})", finding.message, finding.letters()) },
         "locations": finding.new.iter().chain(finding.old.iter()).take(1).map(location).collect::<Vec<_>>(),
@@ -66,7 +67,7 @@ pub fn annotations(review: &Review, all: bool) -> String {
             at.map_or(String::new(), |p| format!("file={},line={},col={},", property(&p.file), p.line, p.column));
         let said = stand(finding).map_or(String::new(), |words| format!("; {words}"));
         let text = format!("{} ({}) [{}]{said}", finding.message, finding.letters(), finding.fingerprint);
-        out.push_str(&format!("::{command} {place}title={}::{}\n", property(finding.id), data(&text)));
+        out.push_str(&format!("::{command} {place}title={}::{}\n", property(finding.id.slug()), data(&text)));
     }
     out
 }

@@ -1,7 +1,7 @@
 //! For a terminal: a line for each finding, its witness below it.
 
-use super::{alive, heading, open_runs, party, place, shown, stand, summary, unwitnessed, witness_lines};
-use crate::review::Review;
+use super::words::{alive, heading, open_runs, party, place, shown, stand, summary, unwitnessed, witness_lines};
+use crate::review::report::Review;
 
 /// `all` shows words for people too.
 pub fn text(review: &Review, all: bool) -> String {
@@ -9,7 +9,7 @@ pub fn text(review: &Review, all: bool) -> String {
     lines.extend(open_runs(review));
     let rows: Vec<_> = shown(review, all).collect();
     let width = |of: &dyn Fn(usize) -> usize| (0..rows.len()).map(of).max().unwrap_or(0);
-    let id = width(&|at| rows.get(at).map_or(0, |f| f.id.len()));
+    let id = width(&|at| rows.get(at).map_or(0, |f| f.id.slug().len()));
     let message = width(&|at| rows.get(at).map_or(0, |f| f.message.chars().count())).min(72);
     if !rows.is_empty() {
         let head = format!("{:<3}{:<id$}  {:<message$}  {:<10}", "", "", "", "");

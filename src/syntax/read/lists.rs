@@ -1,10 +1,12 @@
 //! Steps, and what holds several of something: branches, ways, catches, messages, items.
 
-use super::super::document::{Assignment, Branch, Field, FieldEntry, Fields, Named, Step};
-use super::super::keys::{self, COMMON, Key, VERBS, Verb};
+use super::super::document::Assignment;
+use super::super::keys::{self, Key, VERBS, Verb};
 use super::super::meant;
+use super::super::part::{Item, Keyed, Named};
+use super::super::step::{Branch, Common, Step, StepId};
 use super::super::tree::{Entry, Kind, Node};
-use super::{Reader, one_of};
+use super::{Field, Fields, Reader, one_of};
 use crate::diagnostic::Code;
 use crate::expression::similar;
 
@@ -40,15 +42,14 @@ impl Reader<'_> {
             self.verbs_complaint(node, entries, &found);
             return None;
         };
-        if !verb.built() {
+        let Some(make) = verb.make else {
             self.not_supported(verb.name, entry.key_span);
             return None;
-        }
-        let action = self.field(entry, verb.form);
+        };
+        let own = self.own(entry, verb.form, Some(verb));
         let of = format!("{} step", meant::a(verb.name));
-        let rest =
-            Node { span: node.span, kind: Kind::Map(entries.iter().filter(|e| e.key != verb.name).cloned().collect()) };
-        let fields = self.fields(&rest, COMMON, verb.beside, &of, &|name| {
+        let rest = entries.iter().filter(|e| e.key != verb.name);
+        let mut fields = self.fields(rest, node.span, Common::KEYS, verb.beside, &of, &|name| {
             let homes = keys::homes(name);
             let list = homes.iter().map(|h| format!("`{h}`")).collect::<Vec<_>>().join(", ");
             if !homes.is_empty() {
@@ -60,11 +61,15 @@ impl Reader<'_> {
             }
             inside.first().map(|home| format!("`{name}` belongs below `{home}`"))
         });
-        if verb.needs_id && fields.entry("id").is_none() {
+        let action = make(own, &mut fields);
+        let common = Common::take(&mut fields);
+        if verb.needs_id && !common.id.is_there() {
             self.error(Code::MissingId, entry.key_span, format!("{of} wants an `id`")).help =
                 Some("it is what history, diffs and tests point at: `- id: some-name`".into());
         }
-        Some(Step { span: node.span, verb, verb_span: entry.key_span, action, fields })
+        // The number and the segment follow when all is read.
+        let (number, segment) = (StepId::default(), String::new());
+        Some(Step { number, segment, span: node.span, verb_span: entry.key_span, common, action })
     }
 
     fn verbs_complaint(&mut self, node: &Node, entries: &[Entry], found: &[(&Entry, &'static Verb)]) {
@@ -79,7 +84,7 @@ impl Reader<'_> {
         let list =
             || VERBS.iter().filter(|v| v.built()).map(|v| format!("`{}`", v.name)).collect::<Vec<_>>().join(", ");
         let stranger =
-            entries.iter().find(|e| !COMMON.iter().any(|k| k.name == e.key) && keys::homes(&e.key).is_empty());
+            entries.iter().find(|e| !Common::KEYS.iter().any(|k| k.name == e.key) && keys::homes(&e.key).is_empty());
         if let Some(entry) = stranger {
             let near =
                 || similar(&entry.key, VERBS.iter().map(|v| v.name)).map(|word| format!("did you mean `{word}`?"));
@@ -129,14 +134,9 @@ impl Reader<'_> {
         for item in items {
             let before = self.complaints.len();
             match &item.kind {
-                Kind::Map(_) => {
-                    let mut fields = self.fields(item, keys, &[], what, &|_| None);
-                    if self.complaints.len() > before {
-                        // What is missing may be what could not be read.
-                        let span = item.span;
-                        fields.0.push(FieldEntry { key: "", key_span: span, span, field: Field::Broken });
-                    }
-                    read.push((fields, item.span));
+                Kind::Map(entries) => {
+                    let keys = self.fields(entries, item.span, keys, &[], what, &|_| None);
+                    read.push(Item { span: item.span, broken: self.complaints.len() > before, keys });
                 }
                 _ => {
                     self.shape(item, "a mapping", Some(&one_of(keys)));
@@ -153,15 +153,15 @@ impl Reader<'_> {
         let mut named = Vec::new();
         for entry in entries {
             self.message_name(entry);
-            let fields = match &entry.value.kind {
+            let keys = match &entry.value.kind {
                 Kind::Null => Fields::default(), // `paid:` alone declares a message that carries nothing
-                Kind::Map(_) => self.fields(&entry.value, keys, &[], what, &|_| None),
+                Kind::Map(entries) => self.fields(entries, entry.value.span, keys, &[], what, &|_| None),
                 _ => {
                     self.shape(&entry.value, "a mapping", Some(&one_of(keys)));
                     Fields::default()
                 }
             };
-            named.push(Named { name: entry.key.clone(), span: entry.key_span, fields });
+            named.push(Named { name: entry.key.clone(), span: entry.key_span, keys });
         }
         named.sort_by(|a, b| a.name.as_bytes().cmp(b.name.as_bytes())); // as in `written`
         Field::Named(named)

@@ -1,0 +1,183 @@
+//! What of a schema is allowed by JSON Schema and can hardly be meant: keywords and formats that are none, and properties
+//! that are required where none of that name may be.
+
+use crate::diagnostic::{Code, Diagnostic};
+use crate::expression::similar;
+use crate::syntax::{Document, Kind, Node, Outcome, Step};
+
+/// The keywords of draft 2020-12, by what stands at them.
+const PLAIN: [&str; 38] = [
+    "$anchor",
+    "$comment",
+    "$dynamicAnchor",
+    "$dynamicRef",
+    "$id",
+    "$ref",
+    "$schema",
+    "$vocabulary",
+    "const",
+    "contentEncoding",
+    "contentMediaType",
+    "default",
+    "dependentRequired",
+    "deprecated",
+    "description",
+    "enum",
+    "examples",
+    "exclusiveMaximum",
+    "exclusiveMinimum",
+    "format",
+    "maxContains",
+    "maxItems",
+    "maxLength",
+    "maxProperties",
+    "maximum",
+    "minContains",
+    "minItems",
+    "minLength",
+    "minProperties",
+    "minimum",
+    "multipleOf",
+    "pattern",
+    "readOnly",
+    "required",
+    "title",
+    "type",
+    "uniqueItems",
+    "writeOnly",
+];
+/// Their value is a schema.
+const ONE: [&str; 11] = [
+    "additionalProperties",
+    "contains",
+    "contentSchema",
+    "else",
+    "if",
+    "items",
+    "not",
+    "propertyNames",
+    "then",
+    "unevaluatedItems",
+    "unevaluatedProperties",
+];
+/// Their value is a list of schemas.
+const SEVERAL: [&str; 4] = ["allOf", "anyOf", "oneOf", "prefixItems"];
+/// Their value is a mapping to schemas.
+const NAMED: [&str; 5] = ["$defs", "definitions", "dependentSchemas", "patternProperties", "properties"];
+/// The formats that are checked.
+const FORMATS: [&str; 17] = [
+    "date",
+    "date-time",
+    "duration",
+    "email",
+    "hostname",
+    "ipv4",
+    "ipv6",
+    "iri",
+    "iri-reference",
+    "json-pointer",
+    "regex",
+    "relative-json-pointer",
+    "time",
+    "uri",
+    "uri-reference",
+    "uri-template",
+    "uuid",
+];
+
+pub(super) fn check(document: &Document, complaints: &mut Vec<Diagnostic>) {
+    let header = &document.header;
+    let replies = document.walk().into_iter().filter_map(reply);
+    let signals = header.signals.items().iter().filter_map(|signal| signal.keys.payload.get());
+    let updates = header.updates.items().iter().filter_map(|update| update.keys.payload.get());
+    let own = header.input.get().into_iter().chain(header.returns.get());
+    for schema in own.chain(replies).chain(signals).chain(updates) {
+        walk(schema, complaints);
+    }
+}
+
+/// The schema that the answer of a step must fit.
+fn reply(step: &Step) -> Option<&Node> {
+    match step.action.outcome() {
+        Outcome::Reply(schema) | Outcome::Answer(schema) => schema,
+        Outcome::Nothing
+        | Outcome::Null
+        | Outcome::Message(_)
+        | Outcome::Items
+        | Outcome::Branches(_)
+        | Outcome::Winner(_)
+        | Outcome::Last => None,
+    }
+}
+
+fn walk(schema: &Node, complaints: &mut Vec<Diagnostic>) {
+    required(schema, complaints);
+    for entry in schema.entries() {
+        let key = entry.key.as_str();
+        if ONE.contains(&key) {
+            walk(&entry.value, complaints);
+        } else if SEVERAL.contains(&key) {
+            if let Kind::List(items) = &entry.value.kind {
+                items.iter().for_each(|item| walk(item, complaints));
+            }
+        } else if NAMED.contains(&key) {
+            entry.value.entries().iter().for_each(|one| walk(&one.value, complaints));
+        } else if key == "format" {
+            format(&entry.value, complaints);
+        } else if !PLAIN.contains(&key) && !key.starts_with("x-") {
+            let message = format!("`{key}` is no keyword of a schema, so nothing is checked by it");
+            let help = meant(key).unwrap_or_else(|| "remove it, or write it as `x-…` if it is a note".to_owned());
+            complaints.push(Diagnostic::warning(Code::Schema, entry.key_span, message).help(help));
+        }
+    }
+}
+
+/// The keyword that was meant.
+fn meant(key: &str) -> Option<String> {
+    Some(match key {
+        "nullable" => "allow null as a type: `type: [string, \"null\"]`".to_owned(),
+        "optional" | "mandatory" => "list the names of what must be there: `required: [name]`".to_owned(),
+        "dependencies" => "write `dependentRequired`, or `dependentSchemas`".to_owned(),
+        "example" => "did you mean `examples`, which is a list?".to_owned(),
+        "min" | "max" => format!("did you mean `{key}imum`, `{key}Length` or `{key}Items`?"),
+        "regex" => "did you mean `pattern`?".to_owned(),
+        "values" | "options" | "oneof" | "choices" => "did you mean `enum`?".to_owned(),
+        "fields" | "props" => "did you mean `properties`?".to_owned(),
+        _ => {
+            let known = PLAIN.iter().chain(&ONE).chain(&SEVERAL).chain(&NAMED).copied();
+            format!("did you mean `{}`?", similar(key, known)?)
+        }
+    })
+}
+
+fn format(node: &Node, complaints: &mut Vec<Diagnostic>) {
+    let Kind::Text(format) = &node.kind else { return };
+    if FORMATS.contains(&format.text.as_str()) {
+        return;
+    }
+    let message = format!("`{}` is no format that is checked", format.text);
+    let help = match similar(&format.text, FORMATS.iter().copied()) {
+        Some(word) => format!("did you mean `{word}`?"),
+        None => format!("the formats are {}", FORMATS.map(|f| format!("`{f}`")).join(", ")),
+    };
+    complaints.push(Diagnostic::warning(Code::Schema, node.span, message).help(help));
+}
+
+/// Properties that are required where none of that name may be.
+fn required(schema: &Node, complaints: &mut Vec<Diagnostic>) {
+    let closed = matches!(schema.get("additionalProperties").map(|node| &node.kind), Some(Kind::Bool(false)));
+    let patterns = schema.get("patternProperties").is_some();
+    let (true, false, Some(properties)) = (closed, patterns, schema.get("properties")) else { return };
+    let Some(Kind::List(names)) = schema.get("required").map(|node| &node.kind) else { return };
+    for node in names {
+        let Kind::Text(name) = &node.kind else { continue };
+        if properties.get(&name.text).is_none() {
+            let message = format!("`{}` is required, but no property of that name may be there", name.text);
+            let help = match similar(&name.text, properties.entries().iter().map(|e| e.key.as_str())) {
+                Some(word) => format!("did you mean `{word}`?"),
+                None => "add it to `properties`, or remove it".to_owned(),
+            };
+            complaints.push(Diagnostic::error(Code::Schema, node.span, message).help(help));
+        }
+    }
+}
