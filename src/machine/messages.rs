@@ -120,12 +120,16 @@ pub(super) fn update(turn: &mut Turn<'_>, number: u64, name: &str, payload: Valu
 }
 
 pub(super) fn update_ended(turn: &mut Turn<'_>, number: u64, name: &str, id: Option<String>, exit: Exit) {
-    let outcome = match exit {
-        Exit::Value(value) => UpdateOutcome::Returned(value),
-        Exit::Error(error) => UpdateOutcome::Failed(error),
-        _ => UpdateOutcome::Failed(RunError::new("cancelled", "the update was cancelled", "")),
+    let (outcome, limit) = match exit {
+        Exit::Value(value) => (UpdateOutcome::Returned(value), None),
+        Exit::Error(error) => (UpdateOutcome::Failed(error.clone()), Some(error).filter(|error| !error.catchable())),
+        _ => (UpdateOutcome::Failed(RunError::new("cancelled", "the update was cancelled", "")), None),
     };
     answer(turn, number, name, id, outcome);
+    // The caller hears of a limit, and the run fails (R5).
+    if let Some(limit) = limit {
+        turn.fail_run(limit);
+    }
 }
 
 /// Answers an update that had no effect.

@@ -45,7 +45,8 @@ pub(super) struct Turn<'a> {
     pub(super) out: Output,
     steps_left: u32,
     operations_left: u64,
-    /// The budget was filled up once, for what is shielded (R5).
+    /// The budget was used up, and was filled up again, once, for what is shielded (R5).
+    used_up: bool,
     refilled: bool,
 }
 
@@ -61,7 +62,8 @@ impl<'a> Turn<'a> {
     pub fn new(plan: &'a Plan, state: &'a mut State, now: Time) -> Turn<'a> {
         state.clock = state.clock.max(now.millis());
         let out = Output::default();
-        Turn { plan, state, out, steps_left: STEPS, operations_left: EVENT_OPERATIONS, refilled: false }
+        let (steps_left, operations_left) = (STEPS, EVENT_OPERATIONS);
+        Turn { plan, state, out, steps_left, operations_left, used_up: false, refilled: false }
     }
 
     pub fn apply(mut self, event: Event) -> Output {
@@ -343,6 +345,7 @@ impl<'a> Turn<'a> {
                 Ok(())
             }
             None => {
+                self.used_up = true;
                 let message = format!("more than {STEPS} steps ran without a wait");
                 Err(Exit::Error(RunError::new("limit.steps", message, path)))
             }
@@ -351,7 +354,7 @@ impl<'a> Turn<'a> {
 
     /// Once in an event, what is shielded gets a fresh budget (R5).
     pub fn refill(&mut self) {
-        if !self.refilled && (self.steps_left == 0 || self.operations_left == 0) {
+        if self.used_up && !self.refilled {
             self.refilled = true;
             self.steps_left = STEPS;
             self.operations_left = EVENT_OPERATIONS;
@@ -505,6 +508,7 @@ impl<'a> Turn<'a> {
         result.map_err(|failure| {
             Exit::Error(match self.operations_left {
                 0 => {
+                    self.used_up = true;
                     let message = format!("the expressions of one moment cost more than {EVENT_OPERATIONS} operations");
                     RunError::new("limit.steps", message, path)
                 }

@@ -39,8 +39,11 @@ impl Turn<'_> {
         join.open.remove(&index);
         let undecided = join.decided.is_none();
         if let (false, Exit::Error(error)) = (undecided, &exit) {
-            let error = error.kind.clone();
-            self.trace(&frame.path, What::Suppressed { error });
+            match error.catchable() {
+                true => self.trace(&frame.path, What::Suppressed { error: error.kind.clone() }),
+                // Also the limit that a loser meets fails the run (R5).
+                false => self.fail_run(error.clone()),
+            }
         } else if undecided {
             steps::branch_ended(self, parent, &frame.path, step, &mut join, index, exit);
         }
@@ -58,9 +61,10 @@ impl Turn<'_> {
         }
     }
 
-    /// An error that fails the run from beside the main line, which is unwound first (R11).
+    /// An error that fails the run from beside the main line, which is unwound first (R11). The first stands, and a
+    /// cancel before it, except against a limit (R5).
     pub(super) fn fail_run(&mut self, error: RunError) {
-        if self.state.failing.is_some() || self.state.cancel.is_some() {
+        if self.state.failing.is_some() || (self.state.cancel.is_some() && error.catchable()) {
             return self.trace("", What::Suppressed { error: error.kind });
         }
         self.state.failing = Some(error);

@@ -32,9 +32,7 @@ pub(super) fn inside(
         (_, exit) => exit,
     };
     let Some(list) = finally else { return Next::Done(exit) };
-    if matches!(&exit, Exit::Error(error) if !error.catchable()) {
-        turn.refill();
-    }
+    turn.refill();
     Next::Inside(Inner { list, stage: Stage::Finally(Box::new(exit)), path: None, names: BTreeMap::new() })
 }
 
@@ -68,6 +66,13 @@ fn taker<'a>(
 /// What goes outward after a `finally` that ended with `exit`.
 fn after(turn: &mut Turn<'_>, frame: &StepFrame, held: Exit, exit: Exit) -> Exit {
     match (held, exit) {
+        // A limit is passed over by nothing, not even by what the `finally` had held (R5).
+        (held, Exit::Error(limit)) if !limit.catchable() => {
+            if let Exit::Error(error) = held {
+                turn.trace(&frame.path, What::Suppressed { error: error.kind });
+            }
+            Exit::Error(limit)
+        }
         (held @ (Exit::Error(_) | Exit::Cancelled), Exit::Error(error)) => {
             turn.trace(&frame.path, What::Suppressed { error: error.kind });
             held
