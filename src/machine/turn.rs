@@ -456,15 +456,18 @@ impl<'a> Turn<'a> {
             self.withdraw(timer);
         }
         let Some(step) = self.plan.step(frame.step) else { return Left::Exit(exit) };
-        // A cancel that came from this step's own timeout appears here as an error (R19), unless a wider one is under
-        // way.
+        // The step's own timeout has struck, and what is inside has ended: however that ended, the timeout appears here
+        // (R19, R33). Only a wider cancel and a limit go before it.
         let wider = self.state.strands.get(&id).is_none_or(|strand| match strand.frames.len().checked_sub(1) {
             Some(below) => strand.unwinding(below),
             None => strand.cancelled,
         });
-        if frame.struck && exit == Exit::Cancelled && !wider {
-            let limit = step.timeout.unwrap_or(Duration::ZERO);
-            let message = format!("it took longer than {limit}");
+        let limit = matches!(&exit, Exit::Error(error) if !error.catchable());
+        if frame.struck && !wider && !limit {
+            if let Exit::Error(error) = exit {
+                self.trace(&frame.path, What::Suppressed { error: error.kind });
+            }
+            let message = format!("it took longer than {}", step.timeout.unwrap_or(Duration::ZERO));
             exit = Exit::Error(RunError::new("timeout", message, &frame.path));
             if let Some(list) = step.on_timeout {
                 frame.struck = false;
