@@ -6,7 +6,7 @@ use super::error::RunError;
 use super::event::{Command, Refusal, UpdateOutcome};
 use super::position::positions;
 use super::scope::{frozen, run_value};
-use super::state::{Frame, Message, PendingKind, Role, State};
+use super::state::{Frame, Message, MessageId, PendingKind, Role, State};
 use super::trace::What;
 use super::turn::{Exit, Turn};
 use crate::expression::Failure;
@@ -22,7 +22,7 @@ pub const INBOX_BYTES: usize = 512 * 1024;
 pub(super) fn signal(turn: &mut Turn<'_>, name: &str, payload: Value, id: Option<String>) {
     let Some(declared) = turn.plan.signals.get(name) else { return turn.stray(format!("signal {name}")) };
     if let Some(id) = &id
-        && turn.state.signal_ids.contains(id)
+        && turn.state.signal_ids.iter().any(|known| known.is(name, id))
     {
         return turn.trace("", What::Duplicate { event: format!("signal {name}") });
     }
@@ -30,7 +30,7 @@ pub(super) fn signal(turn: &mut Turn<'_>, name: &str, payload: Value, id: Option
         return turn.trace("", What::Refused { event: format!("signal {name}"), reason });
     }
     if let Some(id) = id {
-        remember(&mut turn.state.signal_ids, id);
+        remember(&mut turn.state.signal_ids, MessageId::new(name, id));
     }
     deliver(turn, name, payload);
 }
@@ -95,7 +95,7 @@ fn misfit(schema: Option<&Schema>, payload: &Value) -> Option<String> {
 
 pub(super) fn update(turn: &mut Turn<'_>, number: u64, name: &str, payload: Value, id: Option<String>) {
     if let Some(id) = &id
-        && let Some((_, outcome)) = turn.state.update_ids.iter().find(|(known, _)| known == id)
+        && let Some((_, outcome)) = turn.state.update_ids.iter().find(|(known, _)| known.is(name, id))
     {
         let outcome = outcome.clone();
         turn.trace("", What::Duplicate { event: format!("update {name}") });
@@ -149,7 +149,7 @@ fn answer(turn: &mut Turn<'_>, number: u64, name: &str, id: Option<String>, outc
     };
     turn.trace("", What::Updated { update: name.to_owned(), outcome: word });
     if let Some(id) = id {
-        remember(&mut turn.state.update_ids, (id, outcome.clone()));
+        remember(&mut turn.state.update_ids, (MessageId::new(name, id), outcome.clone()));
     }
     turn.command(Command::Answer { update: number, outcome });
 }
@@ -158,7 +158,7 @@ fn answer(turn: &mut Turn<'_>, number: u64, name: &str, id: Option<String>, outc
 /// again (R14). Changes nothing.
 pub fn refusal(plan: &Plan, state: &State, name: &str, payload: &Value, id: Option<&str>) -> Option<Refusal> {
     let refusal = |kind: &str, message: String| Some(Refusal { kind: kind.to_owned(), message });
-    if id.is_some_and(|id| state.update_ids.iter().any(|(known, _)| known == id)) {
+    if id.is_some_and(|id| state.update_ids.iter().any(|(known, _)| known.is(name, id))) {
         return None;
     }
     if state.end.is_some() {

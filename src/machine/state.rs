@@ -56,10 +56,10 @@ pub struct State {
     pub(super) arrived: BTreeMap<String, u64>,
     /// The last ids of signals (R14).
     #[serde(default)]
-    pub(super) signal_ids: VecDeque<String>,
+    pub(super) signal_ids: VecDeque<MessageId>,
     /// The last ids of updates with their outcome (R14).
     #[serde(default)]
-    pub(super) update_ids: VecDeque<(String, UpdateOutcome)>,
+    pub(super) update_ids: VecDeque<(MessageId, UpdateOutcome)>,
     pub(super) cancel: Option<String>,
     /// The error of a signal's handler, which fails the run once the main line has ended (R11).
     #[serde(default)]
@@ -68,6 +68,23 @@ pub struct State {
     #[serde(default)]
     pub(super) main_exit: Option<Exit>,
     pub(super) end: Option<End>,
+}
+
+/// The id that a message came with: ids count per name (R14).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct MessageId {
+    pub name: String,
+    pub id: String,
+}
+
+impl MessageId {
+    pub fn new(name: &str, id: String) -> MessageId {
+        MessageId { name: name.to_owned(), id }
+    }
+
+    pub fn is(&self, name: &str, id: &str) -> bool {
+        self.name == name && self.id == id
+    }
 }
 
 /// A message in the inbox.

@@ -77,7 +77,7 @@ impl Temporal {
         let answer = async {
             let mut breaks = 0;
             loop {
-                let options = WorkflowExecuteUpdateOptions::builder().maybe_update_id(update.id.clone()).build();
+                let options = WorkflowExecuteUpdateOptions::builder().maybe_update_id(update.server_id()).build();
                 let input = wire::raw_value(&update.to_value());
                 match handle.execute_update(UntypedUpdate::new(UPDATE), input, options).await {
                     Err(WorkflowUpdateError::Rpc(status)) if closing(&status) => tokio::time::sleep(CLOSING).await,
@@ -105,11 +105,12 @@ impl Temporal {
         }
     }
 
-    /// Whether the server has an update of this id, answered or not; what it has is there when a worker comes.
-    pub async fn knows_update(&self, run: &str, id: &str) -> Result<bool, TemporalError> {
+    /// Whether the server has an update, answered or not; what it has is there when a worker comes.
+    pub async fn knows_update(&self, run: &str, update: &UpdateInput) -> Result<bool, TemporalError> {
+        let Some(update_id) = update.server_id() else { return Ok(false) };
         let request = PollWorkflowExecutionUpdateRequest {
             namespace: self.namespace().to_owned(),
-            update_ref: Some(UpdateRef { workflow_execution: Self::execution(run), update_id: id.to_owned() }),
+            update_ref: Some(UpdateRef { workflow_execution: Self::execution(run), update_id }),
             identity: String::new(),
             wait_policy: None,
         };

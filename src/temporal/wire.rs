@@ -82,6 +82,11 @@ impl UpdateInput {
         }
     }
 
+    /// The id under which the server knows it: ids count per name (R14), and no name holds a colon.
+    pub fn server_id(&self) -> Option<String> {
+        self.id.as_deref().map(|id| format!("{}:{id}", self.name))
+    }
+
     pub fn to_value(&self) -> Value {
         Value::map([
             ("name", Value::text(self.name.as_str())),

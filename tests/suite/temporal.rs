@@ -330,10 +330,12 @@ impl<'a> Stage<'a> {
                             let reply = self.send(other.clone(), at, over);
                             match other {
                                 // It is answered when the worker is back; the next must come behind it.
-                                Happening::Update { id, .. } if self.own && self.worker.is_none() => {
+                                Happening::Update { name, id, .. } if self.own && self.worker.is_none() => {
                                     let id = id.clone().unwrap_or_else(|| format!("message-{at}"));
+                                    let update =
+                                        UpdateInput { name: name.clone(), id: Some(id), ..UpdateInput::none() };
                                     sent.push(tokio::spawn(reply));
-                                    self.has_update(&id).await?;
+                                    self.has_update(&update).await?;
                                 }
                                 _ => replies.extend(reply.await?),
                             }
@@ -364,12 +366,12 @@ impl<'a> Stage<'a> {
     }
 
     /// Until the server has the update, or is done with the run.
-    async fn has_update(&self, id: &str) -> Result<(), String> {
+    async fn has_update(&self, update: &UpdateInput) -> Result<(), String> {
         settled(async || {
-            let known = self.client.knows_update(&self.id, id).await.map_err(|e| e.to_string())?;
+            let known = self.client.knows_update(&self.id, update).await.map_err(|e| e.to_string())?;
             let open = || async { self.client.describe(&self.id).await.map(|d| d.status == RunStatus::Running) };
             let lacking = !known && open().await.map_err(|e| e.to_string())?;
-            Ok(lacking.then(|| format!("the server does not have the update {id}")))
+            Ok(lacking.then(|| format!("the server does not have the update {update:?}")))
         })
         .await
     }
