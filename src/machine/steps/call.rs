@@ -1,5 +1,7 @@
 //! `http`: one request. Attempts and pauses belong to the host (R34); what the answer means belongs here.
 
+use std::collections::BTreeMap;
+
 use super::Next;
 use crate::expression::{Failure, Scope, World};
 use crate::machine::error::RunError;
@@ -40,19 +42,20 @@ pub(super) fn enter(turn: &mut Turn<'_>, id: u64, frame: &StepFrame, http: &Http
 fn build(http: &Http, scope: &dyn Scope, world: &mut World<'_>) -> Result<Request, Failure> {
     let mut headers: Vec<(String, String)> = Vec::new();
     for written in &http.headers {
-        let mut own = pairs(written, scope, world)?;
-        for (name, value) in &mut own {
-            *name = name.to_ascii_lowercase();
-            check_header(name, value)?;
+        // What stands here takes the place of a default, and null takes the default away.
+        let own = fields(written, scope, world)?;
+        headers.retain(|(known, _)| own.keys().all(|name| !name.eq_ignore_ascii_case(known)));
+        for (name, value) in pairs(own) {
+            let name = name.to_ascii_lowercase();
+            check_header(&name, &value)?;
+            headers.push((name, value));
         }
-        headers.retain(|(known, _)| own.iter().all(|(name, _)| name != known));
-        headers.extend(own);
     }
     Ok(Request {
         service: http.service.clone(),
         method: http.method.clone(),
         path: path(&http.path, scope, world)?,
-        query: http.query.as_ref().map_or(Ok(Vec::new()), |q| pairs(q, scope, world))?,
+        query: http.query.as_ref().map_or(Ok(Vec::new()), |q| fields(q, scope, world).map(pairs))?,
         headers,
         body: http.body.as_ref().map(|b| b.evaluate(scope, world)).transpose()?,
         expect: http.expect.clone(),
@@ -76,9 +79,15 @@ fn check_header(name: &str, value: &str) -> Result<(), Failure> {
     Ok(())
 }
 
+fn fields(written: &Written, scope: &dyn Scope, world: &mut World<'_>) -> Result<BTreeMap<String, Value>, Failure> {
+    match written.evaluate(scope, world)? {
+        Value::Map(fields) => Ok(fields),
+        _ => Ok(BTreeMap::new()),
+    }
+}
+
 /// A mapping as name and text; null is left out, a list gives the name once for each item.
-fn pairs(written: &Written, scope: &dyn Scope, world: &mut World<'_>) -> Result<Vec<(String, String)>, Failure> {
-    let Value::Map(fields) = written.evaluate(scope, world)? else { return Ok(Vec::new()) };
+fn pairs(fields: BTreeMap<String, Value>) -> Vec<(String, String)> {
     let mut pairs = Vec::new();
     for (name, value) in fields {
         match value {
@@ -87,7 +96,7 @@ fn pairs(written: &Written, scope: &dyn Scope, world: &mut World<'_>) -> Result<
             other => pairs.push((name, other.to_display())),
         }
     }
-    Ok(pairs)
+    pairs
 }
 
 /// The path. Each `${…}` in it is one segment's worth of data and is percent-encoded, so that no value can lead to
