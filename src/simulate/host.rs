@@ -7,8 +7,8 @@ use super::expectation::counted;
 use super::scenario::{Answer, Happening, Reaction, Scenario};
 use crate::machine::{
     ActivityRequest, Attempt, Call, CallError, CallOutcome, Command, End, Event, Position, Prepared, Refused, Reply,
-    Run, RunError, Send, State, Trace, UpdateOutcome, Verdict, What, Work, apply, judge, next_attempt, positions,
-    prepare, query, refusal, reply_of,
+    Request, Run, RunError, Send, State, Trace, UpdateOutcome, Verdict, What, Work, apply, judge, next_attempt,
+    positions, prepare, query, refusal, reply_of,
 };
 use crate::plan::{Plan, example};
 use crate::value::{Duration, Time, Value};
@@ -159,8 +159,18 @@ struct InFlight {
     call: Call,
     attempt: u32,
     first_began: Time,
-    reaction: Option<(Reaction, bool)>,
+    reaction: Option<(Reaction, Option<Late>)>,
 }
+
+/// Why no answer came: the time of the attempt was over, or that of all attempts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Late {
+    Attempt,
+    All,
+}
+
+/// The words of a call whose attempts ran out of time together.
+const ALL_LATE: &str = "no attempt ended before the time for all of them was over";
 
 struct Host<'a> {
     plan: &'a Plan,
@@ -364,10 +374,22 @@ impl Host<'_> {
         let timeout = work.timeout();
         let answered = self.now.plus(answer.after.min(timeout));
         let end = flight.first_began.plus(work.retry().total);
-        let late = answer.after > timeout || answered > end;
+        let late = match () {
+            () if answered > end => Some(Late::All),
+            () if answer.after > timeout => Some(Late::Attempt),
+            () => None,
+        };
         let due = answered.min(end).max(self.now);
         flight.reaction = Some((answer.reaction.clone(), late));
-        self.deals.push(Deal { path, attempt: flight.attempt, answer, began: self.now, ended: due, late, next: None });
+        self.deals.push(Deal {
+            path,
+            attempt: flight.attempt,
+            answer,
+            began: self.now,
+            ended: due,
+            late: late.is_some(),
+            next: None,
+        });
         self.schedule(due, Class::AttemptEnds, number);
     }
 
@@ -376,16 +398,18 @@ impl Host<'_> {
         let Some((reaction, late)) = flight.reaction.take() else { return };
         let (verdict, known) = match &flight.call.work {
             Work::Http(request) => {
+                let timeout = |message: String| Attempt::Failed {
+                    kind: "http.timeout".to_owned(),
+                    message,
+                    details: Value::Null,
+                };
                 let attempt = match late {
-                    true => Attempt::Failed {
-                        kind: "http.timeout".to_owned(),
-                        message: format!(
-                            "{} {} did not answer within {}",
-                            request.method, request.path, request.timeout
-                        ),
-                        details: Value::Null,
-                    },
-                    false => reaction.into_attempt(),
+                    Some(Late::All) => timeout(ALL_LATE.to_owned()),
+                    Some(Late::Attempt) => {
+                        let Request { method, path, timeout: within, .. } = request;
+                        timeout(format!("{method} {path} did not answer within {within}"))
+                    }
+                    None => reaction.into_attempt(),
                 };
                 (judge(request, attempt), true)
             }
@@ -476,14 +500,16 @@ impl Reaction {
 }
 
 /// What an attempt of an activity means: as the server would judge it (R34).
-fn judge_activity(activity: &ActivityRequest, reaction: Reaction, late: bool) -> Verdict {
-    let (error, retry) = match reaction {
-        _ if late => {
-            let message = format!("the activity {} did not answer within {}", activity.name, activity.timeout);
-            (CallError { kind: "activity.timeout".to_owned(), message, details: Value::Null }, true)
+fn judge_activity(activity: &ActivityRequest, reaction: Reaction, late: Option<Late>) -> Verdict {
+    let timeout =
+        |message: String| (CallError { kind: "activity.timeout".to_owned(), message, details: Value::Null }, true);
+    let (error, retry) = match (late, reaction) {
+        (Some(Late::All), _) => timeout(ALL_LATE.to_owned()),
+        (Some(Late::Attempt), _) => {
+            timeout(format!("the activity {} did not answer within {}", activity.name, activity.timeout))
         }
-        Reaction::Value(value) | Reaction::Reply { body: value, .. } => return Verdict::Accepted(value),
-        Reaction::Error { kind, message, details, retryable } => {
+        (None, Reaction::Value(value) | Reaction::Reply { body: value, .. }) => return Verdict::Accepted(value),
+        (None, Reaction::Error { kind, message, details, retryable }) => {
             let own = kind.strip_prefix("activity.").unwrap_or(&kind);
             let retry = retryable && activity.may_retry(own);
             (CallError { kind, message, details }, retry)

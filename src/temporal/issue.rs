@@ -240,6 +240,7 @@ fn foreign(result: Result<RawValue, ActivityExecutionError>, most: Option<u32>) 
                 Some(IncomingError::Timeout(timeout)) => {
                     let message = match timeout.timeout_type() {
                         TimeoutType::ScheduleToStart => "no worker took it before the time for all attempts was over",
+                        TimeoutType::ScheduleToClose => "no attempt ended before the time for all of them was over",
                         TimeoutType::Heartbeat => "its worker was not heard of any more",
                         _ => "it did not answer within its timeout",
                     };
