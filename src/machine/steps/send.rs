@@ -9,7 +9,7 @@ use crate::machine::state::{PendingKind, StepFrame};
 use crate::machine::trace::{What, digest};
 use crate::machine::turn::{Exit, Turn};
 use crate::syntax::Written;
-use crate::value::Value;
+use crate::value::{Value, from_json, to_json};
 
 pub(super) fn enter(
     turn: &mut Turn<'_>,
@@ -29,6 +29,11 @@ pub(super) fn enter(
         Err(exit) => return Next::Done(exit),
     };
     if to == turn.state.run.id {
+        // It leaves the run as any message does, and comes back as its JSON reads (R30).
+        let payload = match from_json(&to_json(&payload)) {
+            Ok(payload) => payload,
+            Err(error) => return Next::Done(Exit::Error(RunError::new("send.rejected", error.to_string(), path))),
+        };
         if let Some(reason) = messages::would_refuse(turn.plan, signal, &payload) {
             return Next::Done(Exit::Error(RunError::new("send.rejected", reason, path)));
         }
