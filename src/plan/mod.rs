@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 pub use example::example;
 pub(crate) use flow::reach;
-pub use schema::{Schema, Violation};
+pub use schema::{Overfull, Schema, Violation};
 
 use crate::diagnostic::{Diagnostic, has_errors};
 use crate::expression::Expression;

@@ -1,14 +1,24 @@
 //! JSON Schemas of authors: compiled once, without network or file access, patterns in linear time. The only file that
 //! names the `jsonschema` crate.
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use jsonschema::error::ValidationErrorKind;
-use jsonschema::{Draft, PatternOptions, Validator};
+use jsonschema::{Draft, PatternOptions, ValidationOptions, Validator};
 
 use crate::expression::Type;
 use crate::value::{Value, from_json, to_serde};
+
+/// Bytes of JSON that one default may come to with the defaults inside it, and how often that for all of a schema.
+const ROOM: usize = 1024 * 1024;
+const ROOMS: usize = 2;
+/// What each gets in any case: enough to see that it has no end.
+const LEAST: usize = 16 * 1024;
+/// Nesting of a value that no JSON text may have.
+const DEPTH: usize = 64;
 
 /// A schema that validates values and fills in defaults.
 #[derive(Clone)]
@@ -34,6 +44,23 @@ pub struct SchemaError {
     pub message: String,
 }
 
+/// Why defaults cannot be filled in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Overfull {
+    #[error("with the defaults inside it, it is larger than an input may be")]
+    Large,
+    #[error("with the defaults inside it, it is nested more than {DEPTH} levels deep")]
+    Deep,
+}
+
+fn options<'a>() -> ValidationOptions<'a> {
+    jsonschema::options()
+        .offline()
+        .with_draft(Draft::Draft202012)
+        .should_validate_formats(true)
+        .with_pattern_options(PatternOptions::regex().size_limit(1 << 20))
+}
+
 impl fmt::Debug for Schema {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Schema({})", self.schema)
@@ -55,11 +82,7 @@ impl Schema {
             let all = not_allowed(&schema);
             return Err(if all.is_empty() { vec![first] } else { all });
         }
-        let validator = jsonschema::options()
-            .offline()
-            .with_draft(Draft::Draft202012)
-            .should_validate_formats(true)
-            .with_pattern_options(PatternOptions::regex().size_limit(1 << 20))
+        let validator = options()
             .build(&schema)
             .map_err(|e| vec![SchemaError { pointer: e.instance_path().to_string(), message: e.to_string() }])?;
         Ok(Schema { schema, validator: Arc::new(validator) })
@@ -87,9 +110,10 @@ impl Schema {
             .collect()
     }
 
-    /// Puts the schema's defaults where a property is absent (not where it is null), top down.
-    pub fn fill(&self, value: &mut Value) {
-        fill(&self.schema, &self.schema, value, 0);
+    /// Puts the schema's defaults where a property is absent (not where it is null), top down, along `properties`, `items`
+    /// and `$ref`, for so many bytes of JSON at most. Errors: more than that, or defaults inside defaults without end.
+    pub fn fill(&self, value: &mut Value, room: usize) -> Result<(), Overfull> {
+        Filling::new(&self.schema, room).fill(&self.schema, value, 0)
     }
 
     /// The schema as written.
@@ -101,10 +125,40 @@ impl Schema {
         Type::from_schema(&self.schema)
     }
 
-    /// Defaults that their own schema refuses: pointer into the schema, and why.
+    /// Defaults that their own schema refuses, or that hold themselves again: pointer into the schema, and why.
     pub fn wrong_defaults(&self) -> Vec<SchemaError> {
-        let mut wrong = Vec::new();
-        wrong_defaults(&self.schema, &self.schema, &mut String::new(), &mut wrong);
+        let (mut found, mut wrong) = (Vec::new(), Vec::new());
+        places(&self.schema, &mut String::new(), &mut found);
+        // Built with the whole document around, so that every `$ref` leads where it leads in the schema.
+        let validators = if found.is_empty() { None } else { options().build_map(&self.schema).ok() };
+        // All defaults together get so much room; a start is bounded in any case.
+        let (mut left, mut large) = (ROOMS * ROOM, false);
+        for (pointer, schema) in found {
+            let Some(default) = schema.get("default") else { continue };
+            let mut complain = |message: String| {
+                wrong.push(SchemaError { pointer: format!("{pointer}/default"), message });
+            };
+            let validator = validators.as_ref().and_then(|all| all.get(&format!("#{pointer}")));
+            if let Some(Err(error)) = validator.map(|validator| validator.validate(default)) {
+                complain(error.to_string());
+                continue;
+            }
+            let room = ROOM.min(left.max(LEAST));
+            let mut filling = Filling::new(&self.schema, room);
+            let mut value = from_json(&default.to_string()).unwrap_or_default();
+            match filling.fill(schema, &mut value, 0) {
+                // Of several that lead to one without end, only that one is at fault.
+                Err(Overfull::Deep) if filling.last.is_some_and(|last| std::ptr::eq(last, default)) => {
+                    complain("it is filled in inside itself, without end".to_owned());
+                }
+                Err(Overfull::Large) if room == ROOM && !large => {
+                    large = true;
+                    complain(Overfull::Large.to_string());
+                }
+                Ok(()) | Err(_) => {}
+            }
+            left = left.saturating_sub(room - filling.room);
+        }
         wrong
     }
 }
@@ -162,75 +216,113 @@ fn walk(schema: &serde_json::Value, pointer: &mut String, visit: &mut dyn FnMut(
     }
 }
 
-fn resolve<'a>(root: &'a serde_json::Value, schema: &'a serde_json::Value) -> &'a serde_json::Value {
-    match schema.get("$ref").and_then(|r| r.as_str()).and_then(|r| r.strip_prefix('#')) {
-        Some(pointer) => root.pointer(pointer).unwrap_or(schema),
-        None => schema,
+/// What a `$ref` into the same document points to.
+fn target<'a>(root: &'a serde_json::Value, schema: &'a serde_json::Value) -> Option<&'a serde_json::Value> {
+    let pointer = schema.get("$ref")?.as_str()?.strip_prefix('#')?;
+    root.pointer(&percent_encoding::percent_decode_str(pointer).decode_utf8().ok()?)
+}
+
+/// All that is said of one value: a schema, what its `$ref` points to, and so on; each once.
+fn chain<'a>(root: &'a serde_json::Value, schema: &'a serde_json::Value) -> Vec<&'a serde_json::Value> {
+    let mut chain: Vec<&serde_json::Value> = Vec::new();
+    let mut next = Some(schema);
+    while let Some(schema) = next.filter(|schema| !chain.iter().any(|known| std::ptr::eq(*known, *schema))) {
+        chain.push(schema);
+        next = target(root, schema);
+    }
+    chain
+}
+
+/// The default of a property: the nearest along its `$ref`s.
+fn default_of<'a>(root: &'a serde_json::Value, property: &'a serde_json::Value) -> Option<&'a serde_json::Value> {
+    chain(root, property).into_iter().find_map(|schema| schema.get("default"))
+}
+
+/// Fills defaults in, for so many bytes at most. What it does is bounded by the value and by what it puts in: of the
+/// properties only those are walked over that have a default.
+struct Filling<'a> {
+    root: &'a serde_json::Value,
+    room: usize,
+    /// By the address of a schema: the defaults of its properties.
+    defaults: BTreeMap<*const serde_json::Value, Rc<[Default<'a>]>>,
+    /// The default that was put in last.
+    last: Option<&'a serde_json::Value>,
+}
+
+/// The default of a property, as written, as a value, and its bytes with its name.
+struct Default<'a> {
+    name: &'a str,
+    written: &'a serde_json::Value,
+    value: Value,
+    size: usize,
+}
+
+impl<'a> Filling<'a> {
+    fn new(root: &'a serde_json::Value, room: usize) -> Filling<'a> {
+        Filling { root, room, defaults: BTreeMap::new(), last: None }
+    }
+
+    fn fill(&mut self, schema: &'a serde_json::Value, value: &mut Value, depth: usize) -> Result<(), Overfull> {
+        if depth > DEPTH {
+            return Err(Overfull::Deep);
+        }
+        for schema in chain(self.root, schema) {
+            match value {
+                Value::Map(fields) => {
+                    let Some(properties) = schema.get("properties").and_then(|p| p.as_object()) else { continue };
+                    for default in self.defaults_below(schema).iter() {
+                        if !fields.contains_key(default.name) {
+                            self.room = self.room.checked_sub(default.size).ok_or(Overfull::Large)?;
+                            self.last = Some(default.written);
+                            fields.insert(default.name.to_owned(), default.value.clone());
+                        }
+                    }
+                    for (name, field) in fields {
+                        if let Some(property) = properties.get(name) {
+                            self.fill(property, field, depth + 1)?;
+                        }
+                    }
+                }
+                Value::List(items) => {
+                    let Some(each) = schema.get("items") else { continue };
+                    items.iter_mut().try_for_each(|item| self.fill(each, item, depth + 1))?;
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn defaults_below(&mut self, schema: &'a serde_json::Value) -> Rc<[Default<'a>]> {
+        let root = self.root;
+        let found = self.defaults.entry(std::ptr::from_ref(schema)).or_insert_with(|| {
+            let properties = schema.get("properties").and_then(|p| p.as_object()).into_iter().flatten();
+            let default = |(name, property): (&'a String, &'a serde_json::Value)| {
+                let written = default_of(root, property)?;
+                let text = written.to_string();
+                let value = from_json(&text).unwrap_or_default();
+                // A name stands in quotes, with a colon and a comma.
+                Some(Default { name, written, value, size: text.len() + name.len() + 4 })
+            };
+            properties.filter_map(default).collect()
+        });
+        Rc::clone(found)
     }
 }
 
-fn fill(root: &serde_json::Value, schema: &serde_json::Value, value: &mut Value, depth: usize) {
-    if depth > 32 {
-        return; // a schema that refers to itself ends with the value it describes; this is the belt to those braces
-    }
-    let schema = resolve(root, schema);
-    match value {
-        Value::Map(fields) => {
-            let Some(properties) = schema.get("properties").and_then(|p| p.as_object()) else { return };
-            for (name, property) in properties {
-                let default = property.get("default").or_else(|| resolve(root, property).get("default"));
-                if let (false, Some(default)) = (fields.contains_key(name), default) {
-                    fields.insert(name.clone(), from_json(&default.to_string()).unwrap_or_default());
-                }
-                if let Some(field) = fields.get_mut(name) {
-                    fill(root, property, field, depth + 1);
-                }
-            }
-        }
-        Value::List(items) => {
-            if let Some(item_schema) = schema.get("items") {
-                for item in items {
-                    fill(root, item_schema, item, depth + 1);
-                }
-            }
-        }
-        _ => {}
-    }
-}
-
-fn wrong_defaults(
-    root: &serde_json::Value,
-    schema: &serde_json::Value,
-    pointer: &mut String,
-    wrong: &mut Vec<SchemaError>,
-) {
+/// Every place where a default is filled in from, with its pointer.
+fn places<'a>(schema: &'a serde_json::Value, pointer: &mut String, found: &mut Vec<(String, &'a serde_json::Value)>) {
     let Some(object) = schema.as_object() else { return };
-    if let Some(default) = object.get("default") {
-        let mut own = schema.clone();
-        if let (Some(own), Some(defs)) = (own.as_object_mut(), root.get("$defs")) {
-            own.insert("$defs".into(), defs.clone());
-        }
-        let validator = jsonschema::options().offline().with_draft(Draft::Draft202012).build(&own);
-        if let Ok(validator) = validator
-            && let Err(error) = validator.validate(default)
-        {
-            wrong.push(SchemaError { pointer: format!("{pointer}/default"), message: error.to_string() });
-        }
+    if object.contains_key("default") {
+        found.push((pointer.clone(), schema));
     }
-    for place in ["properties", "$defs"] {
-        if let Some(children) = object.get(place).and_then(|c| c.as_object()) {
-            for (name, child) in children {
-                let length = pointer.len();
-                pointer.push_str(&format!("/{place}/{}", segment(name)));
-                wrong_defaults(root, child, pointer, wrong);
-                pointer.truncate(length);
-            }
-        }
-    }
-    if let Some(items) = object.get("items") {
+    let named = ["properties", "$defs"].into_iter().filter_map(|place| Some((place, object.get(place)?.as_object()?)));
+    let named = named.flat_map(|(place, children)| children.iter().map(move |(name, child)| (place, name, child)));
+    let below = named.map(|(place, name, child)| (format!("/{place}/{}", segment(name)), child));
+    for (step, child) in below.chain(object.get("items").map(|items| ("/items".to_owned(), items))) {
         let length = pointer.len();
-        pointer.push_str("/items");
-        wrong_defaults(root, items, pointer, wrong);
+        pointer.push_str(&step);
+        places(child, pointer, found);
         pointer.truncate(length);
     }
 }
