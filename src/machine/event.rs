@@ -3,6 +3,7 @@
 use super::error::RunError;
 use super::request::Request;
 use crate::plan::Retry;
+use crate::syntax::ErrorType;
 use crate::value::{Duration, Time, Value};
 
 #[derive(Debug, Clone, PartialEq)]
@@ -52,7 +53,7 @@ pub struct CallOutcome {
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct CallError {
-    pub kind: String,
+    pub kind: ErrorType,
     pub message: String,
     pub details: Value,
 }
@@ -102,9 +103,13 @@ pub struct ActivityRequest {
 }
 
 impl ActivityRequest {
-    /// Whether another attempt may follow an error of this type, which is without `activity.`.
-    pub fn may_retry(&self, kind: &str) -> bool {
-        !self.retry.unless.iter().any(|unless| unless == kind)
+    /// Whether another attempt may follow an error of this type: the server compares what the worker named, without
+    /// `activity.`.
+    pub fn may_retry(&self, kind: &ErrorType) -> bool {
+        let text = kind.text();
+        let named = text.strip_prefix("activity.").unwrap_or(&text);
+        let again = !matches!(kind, ErrorType::Own(own) if !own.again());
+        again && !self.retry.unless.iter().any(|unless| unless == named)
     }
 }
 

@@ -11,6 +11,7 @@ use super::trace::What;
 use super::turn::{Exit, Turn};
 use crate::expression::Failure;
 use crate::plan::{Action, Plan, Schema};
+use crate::syntax::Own;
 use crate::value::{Value, to_json};
 
 /// Ids of each kind that are remembered (R14).
@@ -54,7 +55,7 @@ pub(super) fn deliver(turn: &mut Turn<'_>, name: &str, payload: Value) {
     let bytes: usize = turn.state.inbox.iter().map(|message| message.size).sum();
     if turn.state.inbox.len() > INBOX || bytes > INBOX_BYTES {
         let message = format!("more than {INBOX} messages or {INBOX_BYTES} bytes of them are unread");
-        return turn.fail_run(RunError::new("limit.inbox", message, ""));
+        return turn.fail_run(RunError::new(Own::LimitInbox, message, ""));
     }
     let (plan, strands) = (turn.plan, &turn.state.strands);
     for pending in turn.state.pending.values_mut() {
@@ -123,7 +124,7 @@ pub(super) fn update_ended(turn: &mut Turn<'_>, number: u64, name: &str, id: Opt
     let (outcome, limit) = match exit {
         Exit::Value(value) => (UpdateOutcome::Returned(value), None),
         Exit::Error(error) => (UpdateOutcome::Failed(error.clone()), Some(error).filter(|error| !error.catchable())),
-        _ => (UpdateOutcome::Failed(RunError::new("cancelled", "the update was cancelled", "")), None),
+        _ => (UpdateOutcome::Failed(RunError::new(Own::Cancelled, "the update was cancelled", "")), None),
     };
     answer(turn, number, name, id, outcome);
     // The caller hears of a limit, and the run fails (R5).

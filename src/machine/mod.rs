@@ -32,6 +32,8 @@ pub use start::{Prepared, Refused, prepare};
 pub use state::{Run, State};
 pub use trace::{Trace, What, line_of, reply_of, strand_of};
 
+pub use crate::syntax::{ErrorType, Fit, Maker, Own, can_fit};
+
 use crate::plan::Plan;
 use crate::value::{Time, Value};
 

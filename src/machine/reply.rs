@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::error::matches;
 use super::event::CallError;
 use super::request::Request;
+use crate::syntax::{ErrorType, Own};
 use crate::value::{Duration, Value, to_json};
 
 /// What came back over the wire, already cut down to what a run may see.
@@ -27,7 +27,7 @@ pub enum Attempt {
     Replied(Reply),
     /// No reply: `http.timeout`, `http.unreachable`, `http.refused`, `http.too-large`, or what a scenario names.
     Failed {
-        kind: String,
+        kind: ErrorType,
         message: String,
         details: Value,
     },
@@ -74,10 +74,9 @@ pub fn judge(request: &Request, attempt: Attempt) -> Verdict {
             Verdict::Accepted(reply.to_value())
         }
         Attempt::Replied(reply) => {
-            let kind = format!("http.{}", reply.status);
+            let kind = ErrorType::from(Own::HttpStatus(reply.status));
             let message = format!("{} {} answered {}", request.method, request.path, reply.status);
-            let transient = reply.status == 429 || reply.status >= 500;
-            let retry = wanted(request, &kind, transient);
+            let retry = wanted(request, &kind);
             let after = if reply.status == 429 || reply.status == 503 { reply.retry_after() } else { None };
             let mut details = reply.to_value();
             if to_json(&reply.body).len() > DETAILS
@@ -88,17 +87,16 @@ pub fn judge(request: &Request, attempt: Attempt) -> Verdict {
             Verdict::Failed { error: CallError { kind, message, details }, retry, after }
         }
         Attempt::Failed { kind, message, details } => {
-            let transient = kind == "http.timeout" || kind == "http.unreachable";
-            let retry = wanted(request, &kind, transient);
+            let retry = wanted(request, &kind);
             Verdict::Failed { error: CallError { kind, message, details }, retry, after: None }
         }
     }
 }
 
 /// `on` replaces what is tried again by default; `unless` takes away from either.
-fn wanted(request: &Request, kind: &str, by_default: bool) -> bool {
-    let listed = |patterns: &[String]| patterns.iter().any(|p| matches(p, kind));
-    let retried = request.retry.on.as_deref().map_or(by_default, listed);
+fn wanted(request: &Request, kind: &ErrorType) -> bool {
+    let listed = |patterns: &[String]| patterns.iter().any(|p| kind.fits(p));
+    let retried = request.retry.on.as_deref().map_or(kind.again(), listed);
     retried && !listed(&request.retry.unless)
 }
 
@@ -108,5 +106,41 @@ fn fits(pattern: &str, status: u16) -> bool {
     match pattern.strip_suffix("xx") {
         Some(hundred) => text.starts_with(hundred),
         None => pattern == text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::Retry;
+    use crate::value::Decimal;
+
+    fn retried(kind: ErrorType, on: Option<&[&str]>, unless: &[&str]) -> bool {
+        let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
+        let day = Duration::from_secs(86_400);
+        let (on, unless) = (on.map(texts), texts(unless));
+        let retry = Retry { attempts: None, first: day, factor: Decimal::TWO, longest: day, total: day, on, unless };
+        let request = Request {
+            service: "s".to_owned(),
+            method: "GET".to_owned(),
+            path: "/".to_owned(),
+            query: Vec::new(),
+            headers: Vec::new(),
+            body: None,
+            expect: vec!["2xx".to_owned()],
+            timeout: day,
+            retry,
+        };
+        let failed = Attempt::Failed { kind, message: String::new(), details: Value::Null };
+        matches!(judge(&request, failed), Verdict::Failed { retry: true, .. })
+    }
+
+    #[test]
+    fn a_type_is_tried_again_by_the_registry_unless_the_step_says_otherwise() {
+        let status = |status| ErrorType::from(Own::HttpStatus(status));
+        assert!(retried(status(503), None, &[]) && retried(status(429), None, &[]));
+        assert!(!retried(status(404), None, &[]) && retried(status(404), Some(&["http.4xx"]), &[]));
+        assert!(retried(Own::HttpTimeout.into(), None, &[]) && !retried(Own::HttpTimeout.into(), None, &["*.timeout"]));
+        assert!(!retried(Own::HttpInvalidReply.into(), None, &[]));
     }
 }

@@ -6,6 +6,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::plan::{Action, ListId, Plan, Schema, Step};
+use crate::syntax::ErrorType;
 use crate::value::{Value, to_json};
 
 /// One line of a trace: JSON `{path, what, …}`.
@@ -48,15 +49,15 @@ pub enum What {
     },
     /// An error was noted and passed over by `on-error: skip`.
     Skipped {
-        error: String,
+        error: ErrorType,
     },
     /// A `catch` took an error.
     Caught {
-        error: String,
+        error: ErrorType,
     },
     /// An error beside one that had decided already (R18, R22, R25).
     Suppressed {
-        error: String,
+        error: ErrorType,
     },
     /// A message went into the inbox; `message` is its number among those of its name.
     Received {
@@ -94,7 +95,7 @@ pub enum What {
     Exit {
         with: &'static str,
         #[serde(skip_serializing_if = "Option::is_none")]
-        error: Option<String>,
+        error: Option<ErrorType>,
     },
     /// An event that nothing waited for (R6).
     Stray {
@@ -106,7 +107,7 @@ pub enum What {
     End {
         status: &'static str,
         #[serde(skip_serializing_if = "Option::is_none")]
-        error: Option<String>,
+        error: Option<ErrorType>,
     },
 }
 

@@ -19,7 +19,7 @@ use super::trace::{Trace, What, digest};
 use super::{Output, messages};
 use crate::expression::{Expression, Failure, OPERATIONS, Scope, World};
 use crate::plan::{Action, ListId, Plan, Step, StepId};
-use crate::syntax::Written;
+use crate::syntax::{Own, Written};
 use crate::value::{Duration, Time, Value};
 
 /// Steps of one event, and operations of all its expressions together (R5): a task of the server lasts ten seconds.
@@ -107,7 +107,7 @@ impl<'a> Turn<'a> {
                 Ok(value) => values.push((name.clone(), value)),
                 Err(failure) => {
                     let message = format!("the first value of `{name}`: {}", failure.message);
-                    return self.finish(Exit::Error(RunError::new("expression", message, "")));
+                    return self.finish(Exit::Error(RunError::new(Own::Expression, message, "")));
                 }
             }
         }
@@ -347,7 +347,7 @@ impl<'a> Turn<'a> {
             None => {
                 self.used_up = true;
                 let message = format!("more than {STEPS} steps ran without a wait");
-                Err(Exit::Error(RunError::new("limit.steps", message, path)))
+                Err(Exit::Error(RunError::new(Own::LimitSteps, message, path)))
             }
         }
     }
@@ -468,7 +468,7 @@ impl<'a> Turn<'a> {
                 self.trace(&frame.path, What::Suppressed { error: error.kind });
             }
             let message = format!("it took longer than {}", step.timeout.unwrap_or(Duration::ZERO));
-            exit = Exit::Error(RunError::new("timeout", message, &frame.path));
+            exit = Exit::Error(RunError::new(Own::Timeout, message, &frame.path));
             if let Some(list) = step.on_timeout {
                 frame.struck = false;
                 return Left::List(list);
@@ -513,9 +513,9 @@ impl<'a> Turn<'a> {
                 0 => {
                     self.used_up = true;
                     let message = format!("the expressions of one moment cost more than {EVENT_OPERATIONS} operations");
-                    RunError::new("limit.steps", message, path)
+                    RunError::new(Own::LimitSteps, message, path)
                 }
-                _ => RunError::new("expression", failure.message, path),
+                _ => RunError::new(Own::Expression, failure.message, path),
             })
         })
     }

@@ -77,7 +77,7 @@ pub fn check(scenario: &Scenario, report: &Report) -> Vec<Mismatch> {
     }
     if let Some((kind, span)) = &expect.error {
         match &report.error {
-            Some(found) if found.kind == *kind => {}
+            Some(found) if found.kind == **kind => {}
             Some(found) => {
                 differ(span, format!("expected the error `{kind}`, found `{}`: {}", found.kind, found.message))
             }
@@ -217,7 +217,7 @@ fn replies(scenario: &Scenario, report: &Report, wrong: &mut Vec<Mismatch>) {
                 format!("it was refused: {}", refusal.message)
             }
             Some(Replied::Update(UpdateOutcome::Failed(error))) => {
-                if matches!(expect, ReplyExpectation::Error(kind) if *kind == error.kind) {
+                if matches!(expect, ReplyExpectation::Error(kind) if error.kind == **kind) {
                     continue;
                 }
                 format!("it failed with {}: {}", error.kind, error.message)

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use super::expectation::counted;
 use super::scenario::{Answer, Happening, Reaction, Scenario};
 use crate::machine::{
-    ActivityRequest, Attempt, Call, CallError, CallOutcome, Command, End, Event, Position, Prepared, Refused, Reply,
-    Request, Run, RunError, Send, State, Trace, UpdateOutcome, Verdict, What, Work, apply, judge, next_attempt,
+    ActivityRequest, Attempt, Call, CallError, CallOutcome, Command, End, Event, Own, Position, Prepared, Refused,
+    Reply, Request, Run, RunError, Send, State, Trace, UpdateOutcome, Verdict, What, Work, apply, judge, next_attempt,
     positions, prepare, query, refusal, reply_of,
 };
 use crate::plan::{Plan, example};
@@ -399,7 +399,7 @@ impl Host<'_> {
         let (verdict, known) = match &flight.call.work {
             Work::Http(request) => {
                 let timeout = |message: String| Attempt::Failed {
-                    kind: "http.timeout".to_owned(),
+                    kind: Own::HttpTimeout.into(),
                     message,
                     details: Value::Null,
                 };
@@ -502,7 +502,7 @@ impl Reaction {
 /// What an attempt of an activity means: as the server would judge it (R34).
 fn judge_activity(activity: &ActivityRequest, reaction: Reaction, late: Option<Late>) -> Verdict {
     let timeout =
-        |message: String| (CallError { kind: "activity.timeout".to_owned(), message, details: Value::Null }, true);
+        |message: String| (CallError { kind: Own::ActivityTimeout.into(), message, details: Value::Null }, true);
     let (error, retry) = match (late, reaction) {
         (Some(Late::All), _) => timeout(ALL_LATE.to_owned()),
         (Some(Late::Attempt), _) => {
@@ -510,8 +510,7 @@ fn judge_activity(activity: &ActivityRequest, reaction: Reaction, late: Option<L
         }
         (None, Reaction::Value(value) | Reaction::Reply { body: value, .. }) => return Verdict::Accepted(value),
         (None, Reaction::Error { kind, message, details, retryable }) => {
-            let own = kind.strip_prefix("activity.").unwrap_or(&kind);
-            let retry = retryable && activity.may_retry(own);
+            let retry = retryable && activity.may_retry(&kind);
             (CallError { kind, message, details }, retry)
         }
     };

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::expression::similar;
+use crate::machine::ErrorType;
 use crate::syntax::{Kind, Node, read_tree};
 use crate::value::{Duration, Time, Value};
 
@@ -87,7 +88,7 @@ pub enum Reaction {
     /// What an activity gives.
     Value(Value),
     Error {
-        kind: String,
+        kind: ErrorType,
         message: String,
         details: Value,
         /// Whether an activity says that it may be tried again.
@@ -319,6 +320,7 @@ impl Reader {
             let kind = self.text(error, "the type of an error")?;
             let message = node.get("message").and_then(|m| self.text(m, "text")).unwrap_or_else(|| kind.clone());
             let retryable = !matches!(node.get("retryable").map(|n| &n.kind), Some(Kind::Bool(false)));
+            let kind = ErrorType::named(&kind);
             let reaction = Reaction::Error { kind, message, details: Value::Null, retryable };
             return Some(Answer { after, reaction });
         }

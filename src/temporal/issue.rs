@@ -16,7 +16,7 @@ use temporalio_sdk::{
 use super::request::HttpCall;
 use super::wire;
 use super::workflow::{FermataRun, Host, std_millis};
-use crate::machine::{Call, CallError, CallOutcome, Command, Event, Send, Work};
+use crate::machine::{Call, CallError, CallOutcome, Command, ErrorType, Event, Own, Send, Work};
 use crate::value::{Value, to_json};
 
 /// The longest id an activity gets; longer paths are cut and end in a hash.
@@ -151,13 +151,13 @@ fn issue_send<'a>(
     let options = SignalWorkflowOptions::builder().cancellation_token(token).build();
     let sent = ctx.external_workflow(send.to.clone(), None).signal(Signal(send.signal), payload, options);
     let event = sent.map(move |result| {
-        let error = |kind: &str, message: String| CallError { kind: kind.to_owned(), message, details: Value::Null };
+        let error = |kind: Own, message: String| CallError { kind: kind.into(), message, details: Value::Null };
         let result = match result {
             Ok(()) => Ok(Value::Null),
             Err(WorkflowSignalError::NotFound { .. }) => {
-                Err(error("send.not-running", format!("there is no open run {}", send.to)))
+                Err(error(Own::SendNotRunning, format!("there is no open run {}", send.to)))
             }
-            Err(other) => Err(error("send.rejected", other.to_string())),
+            Err(other) => Err(error(Own::SendRejected, other.to_string())),
         };
         Event::Answered { call: number, outcome: CallOutcome { result, attempts: None } }
     });
@@ -180,8 +180,8 @@ fn cut(text: &str) -> String {
 
 /// What the machine hears of an activity's end. Total: what cannot be read is an error with words.
 fn outcome(result: Result<RawValue, ActivityExecutionError>) -> CallOutcome {
-    let failed = |kind: &str, message: String| CallOutcome {
-        result: Err(CallError { kind: kind.to_owned(), message, details: Value::Null }),
+    let failed = |kind: Own, message: String| CallOutcome {
+        result: Err(CallError { kind: kind.into(), message, details: Value::Null }),
         attempts: None,
     };
     let attempts = |value: &Value| match value.get("attempts") {
@@ -193,7 +193,7 @@ fn outcome(result: Result<RawValue, ActivityExecutionError>) -> CallOutcome {
             Ok(value) => {
                 CallOutcome { attempts: attempts(&value), result: Ok(value.get("reply").cloned().unwrap_or_default()) }
             }
-            Err(error) => failed("http.invalid-reply", error.to_string()),
+            Err(error) => failed(Own::HttpInvalidReply, error.to_string()),
         },
         Err(ActivityExecutionError::Failed(failure)) => match failure.cause() {
             Some(IncomingError::Application(application)) => {
@@ -201,41 +201,41 @@ fn outcome(result: Result<RawValue, ActivityExecutionError>) -> CallOutcome {
                 CallOutcome {
                     attempts: attempts(&details),
                     result: Err(CallError {
-                        kind: application.type_name().unwrap_or("http.unreachable").to_owned(),
+                        kind: application.type_name().map_or(Own::HttpUnreachable.into(), ErrorType::named),
                         message: application.source_error().to_string(),
                         details: details.get("details").cloned().unwrap_or_default(),
                     }),
                 }
             }
             Some(IncomingError::Timeout(_)) => {
-                failed("http.timeout", "no attempt ended before the time for all of them was over".to_owned())
+                failed(Own::HttpTimeout, "no attempt ended before the time for all of them was over".to_owned())
             }
-            _ => failed("http.unreachable", failure.to_string()),
+            _ => failed(Own::HttpUnreachable, failure.to_string()),
         },
-        Err(ActivityExecutionError::Cancelled(_)) => failed("cancelled", "the call was cancelled".to_owned()),
-        Err(other) => failed("http.unreachable", other.to_string()),
+        Err(ActivityExecutionError::Cancelled(_)) => failed(Own::Cancelled, "the call was cancelled".to_owned()),
+        Err(other) => failed(Own::HttpUnreachable, other.to_string()),
     }
 }
 
 /// What the machine hears of a foreign activity's end (R34). The number of attempts is known only where they were used
 /// up.
 fn foreign(result: Result<RawValue, ActivityExecutionError>, most: Option<u32>) -> CallOutcome {
-    let failed = |kind: &str, message: String, details: Value| CallOutcome {
-        result: Err(CallError { kind: kind.to_owned(), message, details }),
+    let failed = |kind: ErrorType, message: String, details: Value| CallOutcome {
+        result: Err(CallError { kind, message, details }),
         attempts: None,
     };
     match result {
         Ok(raw) => match wire::value(&raw.payloads) {
             Ok(value) => CallOutcome { result: Ok(value), attempts: None },
-            Err(error) => failed("activity.invalid-reply", error.to_string(), Value::Null),
+            Err(error) => failed(Own::ActivityInvalidReply.into(), error.to_string(), Value::Null),
         },
         Err(ActivityExecutionError::Failed(failure)) => {
             let attempts = most.filter(|_| failure.retry_state() == RetryState::MaximumAttemptsReached);
             let outcome = match failure.cause().map(last_attempt) {
                 Some(IncomingError::Application(application)) => {
                     let details = application.raw_details().map(wire::value).and_then(Result::ok).unwrap_or_default();
-                    let kind = application.type_name().filter(|name| !name.is_empty()).unwrap_or("Error");
-                    failed(&format!("activity.{kind}"), application.source_error().to_string(), details)
+                    let kind = ErrorType::of_activity(application.type_name().unwrap_or(""));
+                    failed(kind, application.source_error().to_string(), details)
                 }
                 Some(IncomingError::Timeout(timeout)) => {
                     let message = match timeout.timeout_type() {
@@ -244,16 +244,16 @@ fn foreign(result: Result<RawValue, ActivityExecutionError>, most: Option<u32>) 
                         TimeoutType::Heartbeat => "its worker was not heard of any more",
                         _ => "it did not answer within its timeout",
                     };
-                    failed("activity.timeout", message.to_owned(), Value::Null)
+                    failed(Own::ActivityTimeout.into(), message.to_owned(), Value::Null)
                 }
-                _ => failed("activity.Error", failure.to_string(), Value::Null),
+                _ => failed(ErrorType::of_activity(""), failure.to_string(), Value::Null),
             };
             CallOutcome { attempts, ..outcome }
         }
         Err(ActivityExecutionError::Cancelled(_)) => {
-            failed("cancelled", "the activity was cancelled".to_owned(), Value::Null)
+            failed(Own::Cancelled.into(), "the activity was cancelled".to_owned(), Value::Null)
         }
-        Err(other) => failed("activity.Error", other.to_string(), Value::Null),
+        Err(other) => failed(ErrorType::of_activity(""), other.to_string(), Value::Null),
     }
 }
 

@@ -22,7 +22,7 @@ use super::clock::now;
 use super::pace::pace_of;
 use super::wire;
 use crate::config::Service;
-use crate::machine::{Attempt, CallError, Reply, Request, Verdict, judge};
+use crate::machine::{Attempt, CallError, Own, Reply, Request, Verdict, judge};
 use crate::value::{Duration, JsonError, Value, from_json, to_json};
 
 /// The largest reply body.
@@ -58,11 +58,11 @@ pub struct HttpActivity {
 impl HttpActivity {
     #[activity(definition = HttpCall)]
     pub async fn call(self: Arc<Self>, ctx: ActivityContext, input: RawValue) -> Result<RawValue, ActivityError> {
-        let value = wire::value(&input.payloads).map_err(|e| fatal("http.refused", e.to_string()))?;
+        let value = wire::value(&input.payloads).map_err(|e| fatal(Own::HttpRefused, e.to_string()))?;
         let request = value
             .get("request")
-            .ok_or_else(|| fatal("http.refused", "there is no request".to_owned()))
-            .and_then(|r| Request::from_value(r).map_err(|e| fatal("http.refused", e.to_string())))?;
+            .ok_or_else(|| fatal(Own::HttpRefused, "there is no request".to_owned()))
+            .and_then(|r| Request::from_value(r).map_err(|e| fatal(Own::HttpRefused, e.to_string())))?;
         let key = value.get("idempotencyKey").and_then(Value::as_text).unwrap_or("").to_owned();
         let number = ctx.info().attempt;
         let path = value.get("path").and_then(Value::as_text).unwrap_or("");
@@ -111,7 +111,7 @@ fn failure(error: CallError, attempts: u32, retry: bool, after: Option<StdDurati
     let details = Value::map([("attempts", Value::integer(i64::from(attempts))), ("details", error.details)]);
     ActivityError::application(
         ApplicationFailure::builder(anyhow::anyhow!("{}", error.message))
-            .type_name(error.kind)
+            .type_name(error.kind.to_string())
             .non_retryable(!retry)
             .maybe_next_retry_delay(after)
             .details(wire::raw_value(&details))
@@ -119,12 +119,12 @@ fn failure(error: CallError, attempts: u32, retry: bool, after: Option<StdDurati
     )
 }
 
-fn fatal(kind: &str, message: String) -> ActivityError {
-    failure(CallError { kind: kind.to_owned(), message, details: Value::Null }, 1, false, None)
+fn fatal(kind: Own, message: String) -> ActivityError {
+    failure(CallError { kind: kind.into(), message, details: Value::Null }, 1, false, None)
 }
 
-fn failed(kind: &str, message: impl Into<String>) -> Attempt {
-    Attempt::Failed { kind: kind.to_owned(), message: message.into(), details: Value::Null }
+fn failed(kind: Own, message: impl Into<String>) -> Attempt {
+    Attempt::Failed { kind: kind.into(), message: message.into(), details: Value::Null }
 }
 
 impl HttpActivity {
@@ -160,21 +160,21 @@ impl HttpActivity {
     async fn attempt(&self, request: &Request, key: &str, timeout: StdDuration) -> Attempt {
         let Some((service, client)) = self.service(&request.service) else {
             let message = format!("the service `{}` is not declared in this worker's fermata.toml", request.service);
-            return failed("http.refused", message);
+            return failed(Own::HttpRefused, message);
         };
         let service = &service;
         let url = match target(service, request) {
             Ok(url) => url,
-            Err(message) => return failed("http.refused", message),
+            Err(message) => return failed(Own::HttpRefused, message),
         };
         let headers = match headers(service, request, key) {
             Ok(headers) => headers,
-            Err(message) => return failed("http.refused", message),
+            Err(message) => return failed(Own::HttpRefused, message),
         };
         match tokio::time::timeout(timeout, send(client, request, url, headers)).await {
             Ok(attempt) => attempt,
             Err(_) => failed(
-                "http.timeout",
+                Own::HttpTimeout,
                 format!("{} {} did not answer within {}", request.method, request.path, request.timeout),
             ),
         }
@@ -228,7 +228,7 @@ fn headers(service: &Service, request: &Request, key: &str) -> Result<HeaderMap,
 
 async fn send(client: &reqwest::Client, request: &Request, url: Url, mut headers: HeaderMap) -> Attempt {
     let Ok(method) = reqwest::Method::from_bytes(request.method.as_bytes()) else {
-        return failed("http.refused", format!("`{}` is not a method", request.method));
+        return failed(Own::HttpRefused, format!("`{}` is not a method", request.method));
     };
     let mut builder = client.request(method, url);
     if let Some(body) = &request.body {
@@ -253,14 +253,14 @@ async fn send(client: &reqwest::Client, request: &Request, url: Url, mut headers
             Ok(chunk) if bytes.len() + chunk.len() <= MAX_REPLY => bytes.extend_from_slice(&chunk),
             Ok(_) => {
                 let message = format!("{} {} answered more than {MAX_REPLY} bytes", request.method, request.path);
-                return failed("http.too-large", message);
+                return failed(Own::HttpTooLarge, message);
             }
             Err(error) => return unreachable(request, &error),
         }
     }
     match body(&bytes) {
         Ok(body) => Attempt::Replied(Reply { status, headers: kept, body }),
-        Err(error) => failed("http.invalid-reply", format!("{} {}: {error}", request.method, request.path)),
+        Err(error) => failed(Own::HttpInvalidReply, format!("{} {}: {error}", request.method, request.path)),
     }
 }
 
@@ -283,16 +283,16 @@ fn unreachable(request: &Request, error: &reqwest::Error) -> Attempt {
     let mut deepest = error.to_string();
     while let Some(inner) = source {
         if let Some(refused) = inner.downcast_ref::<Refused>() {
-            return failed("http.refused", refused.0.clone());
+            return failed(Own::HttpRefused, refused.0.clone());
         }
         deepest = inner.to_string();
         source = inner.source();
     }
     if error.is_timeout() {
-        return failed("http.timeout", format!("{} {}: {deepest}", request.method, request.path));
+        return failed(Own::HttpTimeout, format!("{} {}: {deepest}", request.method, request.path));
     }
     let sent = if error.is_connect() { "could not connect" } else { "the connection broke" };
-    failed("http.unreachable", format!("{} {}: {sent}: {deepest}", request.method, request.path))
+    failed(Own::HttpUnreachable, format!("{} {}: {sent}: {deepest}", request.method, request.path))
 }
 
 /// Resolves names and keeps only the addresses that the service may have, at connect time, so that a name cannot first

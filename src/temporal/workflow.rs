@@ -30,7 +30,7 @@ use super::issue::{Flying, Key, issue};
 use super::pace::{self, Pace};
 use super::record::{Applied, recorder};
 use super::wire::{self, StartInput, UpdateInput};
-use crate::machine::{self, Command, End, Event, QueryError, Run, RunError, State, UpdateOutcome, positions};
+use crate::machine::{self, Command, End, Event, Own, QueryError, Run, RunError, State, UpdateOutcome, positions};
 use crate::plan::{ENGINE, Plan};
 use crate::value::{Time, Value};
 
@@ -162,7 +162,7 @@ impl Host {
 /// The start input and its plan. Errors: data that is not what the service writes; the run then fails with words, since
 /// no worker of any version could do better.
 fn understand(input: Option<&RawValue>) -> Result<(StartInput, Arc<Plan>), RunError> {
-    let wrong = |message: String| RunError::new("start-input", message, "");
+    let wrong = |message: String| RunError::new(Own::StartInput, message, "");
     let payload = input.and_then(|raw| raw.payloads.first()).ok_or_else(|| wrong("there is no start input".into()))?;
     let start = wire::json_text(payload)
         .and_then(StartInput::from_json)
@@ -302,7 +302,7 @@ impl WorkflowImplementation for Host {
                 End::Failed(error) => {
                     let details = wire::raw_value(&error.to_value());
                     Err(ApplicationFailure::builder(anyhow::anyhow!("{}", error.message))
-                        .type_name(error.kind)
+                        .type_name(error.kind.to_string())
                         .non_retryable(true)
                         .details(details)
                         .build()

@@ -53,6 +53,7 @@ impl Works {
         tokio::time::sleep(wait).await;
         match reaction {
             Some(Reaction::Error { kind, message, retryable, .. }) => {
+                let kind = kind.text();
                 let kind = kind.strip_prefix("activity.").unwrap_or(&kind).to_owned();
                 let pause = next.map(|at| u64::try_from(began + at - unix_millis()).unwrap_or(1));
                 let failure = ApplicationFailure::builder(anyhow::anyhow!("{message}"))

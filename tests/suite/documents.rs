@@ -2,6 +2,7 @@
 //! the shipped definitions are in order.
 
 use fermata::diagnostic::{Source, render_all};
+use fermata::machine::{ErrorType, Maker, Own};
 use fermata::plan::{Home, from_yaml};
 use fermata::simulate::read_scenario;
 use libtest_mimic::Trial;
@@ -11,6 +12,7 @@ pub fn trials() -> Vec<Trial> {
         crate::trial("documents::examples_are_in_order", examples),
         crate::trial("documents::shipped_definitions_are_in_order", shipped),
         crate::trial("documents::links_lead_somewhere", links),
+        crate::trial("documents::error_types_are_those_of_the_registry", error_types),
     ]
 }
 
@@ -68,6 +70,59 @@ fn shipped() -> Result<(), String> {
     }
     let versions = catalog.versions("UserGranted").map_err(|e| e.to_string())?;
     if versions.len() == 2 { Ok(()) } else { Err(format!("{} versions of UserGranted", versions.len())) }
+}
+
+/// The tables of error types on the page of the language, each row with its types and the rest of it.
+fn documented_types() -> Vec<(Vec<String>, String)> {
+    let text = std::fs::read_to_string(crate::root().join("docs/language.md")).unwrap();
+    let mut rows = Vec::new();
+    let mut lines = text.lines();
+    while let Some(line) = lines.next() {
+        if !line.starts_with("| type |") {
+            continue;
+        }
+        for row in lines.by_ref().skip(1).take_while(|row| row.starts_with('|')) {
+            let (types, rest) = row.trim_matches('|').split_once('|').unwrap();
+            let types = types.split('`').skip(1).step_by(2).map(str::to_owned).collect();
+            rows.push((types, rest.to_owned()));
+        }
+    }
+    rows
+}
+
+/// Every type that the interpreter makes stands on the page with the words of the registry, whether it is caught, and
+/// whether a call is tried again; and the page has no other.
+fn error_types() -> Result<(), String> {
+    let rows = documented_types();
+    let mut wrong = Vec::new();
+    for own in Own::ALL {
+        let mut named = rows.iter().filter(|(types, _)| types.contains(&own.text().into_owned()));
+        let Some((_, row)) = named.find(|(_, row)| row.contains(own.words())) else {
+            wrong.push(format!("`{}` has no row that says: {}", own.text(), own.words()));
+            continue;
+        };
+        let kept = matches!(own, Own::Cancelled | Own::StartInput) || row.contains("never passed over");
+        if kept == own.caught() {
+            wrong.push(format!("`{}`: the page says otherwise whether it is passed over", own.text()));
+        }
+        let again = if own.again() { "| yes " } else { "| no " };
+        if matches!(own.maker(), Maker::Http | Maker::Activity) && !row.contains(again) {
+            wrong.push(format!("`{}`: the page says otherwise whether a call is tried again", own.text()));
+        }
+    }
+    for (types, row) in &rows {
+        for text in types.iter().filter(|text| !text.ends_with('…')) {
+            match ErrorType::named(text) {
+                ErrorType::Own(own) if row.contains(own.words()) || row.contains("`send` steps") => {}
+                other => wrong.push(format!("`{text}` stands on the page, and is {other:?}")),
+            }
+        }
+    }
+    let families = [Own::HttpStatus(404), Own::Activity("<Type>".to_owned())];
+    for family in families.iter().filter(|family| !rows.iter().any(|(_, row)| row.contains(family.words()))) {
+        wrong.push(format!("no row says: {}", family.words()));
+    }
+    if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n")) }
 }
 
 /// Relative links of the pages name files that are there.

@@ -313,12 +313,12 @@ impl Behaviour {
             return Behaviour { key: None, end: String::new(), calls: Vec::new(), replies: Vec::new(), took: 0 };
         };
         let result = report.result.as_ref().filter(|_| report.status == Status::Completed).map(to_json);
-        let error = report.error.as_ref().map(|error| error.kind.as_str());
+        let error = report.error.as_ref().map(|error| error.kind.text());
         let reply = |replied: &Replied| match replied {
             Replied::Update(UpdateOutcome::Returned(value)) | Replied::Query(Ok(value)) => to_json(value),
             Replied::Update(UpdateOutcome::Refused(refusal)) if refusal.kind == "refused" => refusal.message.clone(),
             Replied::Update(UpdateOutcome::Refused(refusal)) => refusal.kind.clone(),
-            Replied::Update(UpdateOutcome::Failed(error)) => error.kind.clone(),
+            Replied::Update(UpdateOutcome::Failed(error)) => error.kind.to_string(),
             Replied::Query(Err(_)) => "failed".to_owned(),
         };
         let last = |path: &str| path.rsplit('.').next().unwrap_or_default().to_owned();

@@ -149,9 +149,9 @@ fn play(cases: Vec<(String, Json, Expected)>, queue: &'static str) -> Result<(),
                     let case = cases::from_text(&name, &text)?;
                     let scenario = &case.scenarios[0].0;
                     let report = simulate(&case.plan, scenario).map_err(|e| e.to_string())?;
-                    let error = report.error.as_ref().map(|error| error.kind.as_str());
+                    let error = report.error.as_ref().map(|error| error.kind.text());
                     let tidied = report.attempts.iter().filter(|(path, _)| path.contains("tidy")).count();
-                    let found = (report.status.word(), error, tidied);
+                    let found = (report.status.word(), error.as_deref(), tidied);
                     if found != expected || report.status == Status::Waiting {
                         return Err(format!("{name}: expected {expected:?}, found {found:?}"));
                     }

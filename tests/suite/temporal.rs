@@ -561,7 +561,7 @@ fn same_ending(ending: Ending, report: &Report) -> Result<(), String> {
     };
     let wanted = match (&report.result, &report.error) {
         (Some(value), _) => to_json(value),
-        (_, Some(error)) => error.kind.clone(),
+        (_, Some(error)) => error.kind.to_string(),
         _ => String::new(),
     };
     let result_differs = found.1 != wanted && !wanted.contains("0000-7000") && !derived(&wanted);

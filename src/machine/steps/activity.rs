@@ -7,6 +7,7 @@ use crate::machine::state::{PendingKind, StepFrame};
 use crate::machine::trace::{What, digest};
 use crate::machine::turn::{Exit, Turn};
 use crate::plan::Activity;
+use crate::syntax::Own;
 use crate::value::{Value, to_json};
 
 /// The largest list of arguments that is handed to the host, in bytes of its JSON.
@@ -30,7 +31,7 @@ pub(super) fn enter(turn: &mut Turn<'_>, id: u64, frame: &StepFrame, activity: &
     let size = to_json(&value).len();
     if size > MAX_ARGS {
         let message = format!("the arguments have {size} bytes; at most {MAX_ARGS} can be sent");
-        return Next::Done(Exit::Error(RunError::new("activity.too-large", message, &frame.path)));
+        return Next::Done(Exit::Error(RunError::new(Own::ActivityTooLarge, message, &frame.path)));
     }
     let number = turn.number(id, PendingKind::Call);
     turn.trace(&frame.path, What::Called { request: digest(&value) });

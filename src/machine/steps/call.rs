@@ -11,7 +11,7 @@ use crate::machine::state::{PendingKind, StepFrame};
 use crate::machine::trace::{What, digest};
 use crate::machine::turn::{Exit, Turn};
 use crate::plan::Http;
-use crate::syntax::{Written, WrittenKind};
+use crate::syntax::{Own, Written, WrittenKind};
 use crate::value::{Value, to_json};
 
 /// The largest request that is handed to the host, in bytes of its JSON.
@@ -29,7 +29,7 @@ pub(super) fn enter(turn: &mut Turn<'_>, id: u64, frame: &StepFrame, http: &Http
     let size = to_json(&value).len();
     if size > MAX_REQUEST {
         let message = format!("the request has {size} bytes; at most {MAX_REQUEST} can be sent");
-        return Next::Done(Exit::Error(RunError::new("http.too-large", message, &frame.path)));
+        return Next::Done(Exit::Error(RunError::new(Own::HttpTooLarge, message, &frame.path)));
     }
     let number = turn.number(id, PendingKind::Call);
     turn.trace(&frame.path, What::Called { request: digest(&value) });

@@ -6,6 +6,7 @@ use crate::machine::error::RunError;
 use crate::machine::state::StepFrame;
 use crate::machine::turn::{Exit, Turn};
 use crate::plan::ListId;
+use crate::syntax::Own;
 use crate::value::Value;
 
 pub(super) fn enter(
@@ -38,5 +39,5 @@ pub(super) fn enter_switch(
             Err(exit) => return Next::Done(exit),
         }
     }
-    Next::Done(Exit::Error(RunError::new("no-branch", "no way of the `switch` fits", &frame.path)))
+    Next::Done(Exit::Error(RunError::new(Own::NoBranch, "no way of the `switch` fits", &frame.path)))
 }

@@ -10,6 +10,7 @@ use crate::machine::state::{Join, Progress, Role, Stage, StepFrame};
 use crate::machine::trace::What;
 use crate::machine::turn::{Exit, Turn};
 use crate::plan::{For, Items, OnError};
+use crate::syntax::Own;
 use crate::value::{Decimal, Value};
 
 pub(super) fn enter(turn: &mut Turn<'_>, id: u64, frame: &StepFrame, each: &For) -> Next {
@@ -23,7 +24,7 @@ pub(super) fn enter(turn: &mut Turn<'_>, id: u64, frame: &StepFrame, each: &For)
         Ok(Value::List(items)) => items,
         Ok(other) => {
             let message = format!("`in` gives {} `{}`, not a list", other.kind(), other.to_display());
-            return Next::Done(Exit::Error(RunError::new("expression", message, &frame.path)));
+            return Next::Done(Exit::Error(RunError::new(Own::Expression, message, &frame.path)));
         }
         Err(exit) => return Next::Done(exit),
     };

@@ -5,7 +5,7 @@ use crate::machine::error::RunError;
 use crate::machine::state::StepFrame;
 use crate::machine::turn::{Exit, Turn};
 use crate::plan::Plan;
-use crate::syntax::Written;
+use crate::syntax::{ErrorType, Own, Written};
 use crate::value::Value;
 
 /// The value is fixed here and held against `returns` (R47).
@@ -41,7 +41,7 @@ pub(super) fn enter_fail(
     }
     let [message, details] = values;
     let message = if message == Value::Null { error.to_owned() } else { message.to_display() };
-    Next::Done(Exit::Error(RunError { details, ..RunError::new(error, message, &frame.path) }))
+    Next::Done(Exit::Error(RunError { details, ..RunError::new(ErrorType::named(error), message, &frame.path) }))
 }
 
 /// Whether a result keeps the contract of the process.
@@ -51,5 +51,5 @@ pub(in crate::machine) fn check_result(plan: &Plan, value: &Value, path: &str) -
     let place = if first.pointer.is_empty() { "the result".to_owned() } else { format!("`{}`", first.pointer) };
     let message = format!("{place} does not fit `returns`: {}", first.detail);
     let details = Value::map([("result", value.clone())]);
-    Err(RunError { details, ..RunError::new("returns-invalid", message, path) })
+    Err(RunError { details, ..RunError::new(Own::ReturnsInvalid, message, path) })
 }

@@ -25,6 +25,7 @@ use super::state::{Join, Role, Stage, StepFrame};
 use super::trace::What;
 use super::turn::{Exit, Turn};
 use crate::plan::{Action, ListId, Schema, Step};
+use crate::syntax::Own;
 use crate::value::Value;
 
 /// What a step wants next.
@@ -96,15 +97,15 @@ pub(super) fn answered(turn: &mut Turn<'_>, frame: &mut StepFrame, step: &Step, 
     let result = outcome.result.map_err(error).and_then(|value| match &step.action {
         Action::Http(http) => {
             let body = value.get("body").unwrap_or(&Value::Null);
-            check_reply(http.reply.as_ref(), body, "http.invalid-reply", &frame.path, attempts).map(|()| value)
+            check_reply(http.reply.as_ref(), body, Own::HttpInvalidReply, &frame.path, attempts).map(|()| value)
         }
         Action::Activity(activity) => {
-            check_reply(activity.reply.as_ref(), &value, "activity.invalid-reply", &frame.path, attempts)
+            check_reply(activity.reply.as_ref(), &value, Own::ActivityInvalidReply, &frame.path, attempts)
                 .map(|()| value)
         }
         _ => Ok(Value::Null),
     });
-    let named = result.as_ref().map_or_else(|error| error.kind.clone(), |_| "ok".to_owned());
+    let named = result.as_ref().map_or_else(|error| error.kind.to_string(), |_| "ok".to_owned());
     turn.trace(&frame.path, What::Ended { outcome: named, attempts });
     Next::Done(result.map_or_else(Exit::Error, Exit::Value))
 }
@@ -112,7 +113,7 @@ pub(super) fn answered(turn: &mut Turn<'_>, frame: &mut StepFrame, step: &Step, 
 fn check_reply(
     schema: Option<&Schema>,
     reply: &Value,
-    kind: &str,
+    kind: Own,
     path: &str,
     attempts: Option<u32>,
 ) -> Result<(), RunError> {

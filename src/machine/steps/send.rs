@@ -8,7 +8,7 @@ use crate::machine::messages;
 use crate::machine::state::{PendingKind, StepFrame};
 use crate::machine::trace::{What, digest};
 use crate::machine::turn::{Exit, Turn};
-use crate::syntax::Written;
+use crate::syntax::{Own, Written};
 use crate::value::{Value, from_json, to_json};
 
 pub(super) fn enter(
@@ -32,10 +32,10 @@ pub(super) fn enter(
         // It leaves the run as any message does, and comes back as its JSON reads (R30).
         let payload = match from_json(&to_json(&payload)) {
             Ok(payload) => payload,
-            Err(error) => return Next::Done(Exit::Error(RunError::new("send.rejected", error.to_string(), path))),
+            Err(error) => return Next::Done(Exit::Error(RunError::new(Own::SendRejected, error.to_string(), path))),
         };
         if let Some(reason) = messages::would_refuse(turn.plan, signal, &payload) {
-            return Next::Done(Exit::Error(RunError::new("send.rejected", reason, path)));
+            return Next::Done(Exit::Error(RunError::new(Own::SendRejected, reason, path)));
         }
         messages::deliver(turn, signal, payload);
         return Next::value(Value::Null);

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::{Inner, Next};
-use crate::machine::error::{RunError, matches};
+use crate::machine::error::RunError;
 use crate::machine::state::{Stage, StepFrame};
 use crate::machine::trace::What;
 use crate::machine::turn::{Exit, Turn};
@@ -45,7 +45,7 @@ fn taker<'a>(
     error: &RunError,
 ) -> Result<Option<&'a Catch>, Exit> {
     for catch in catches {
-        let fits = catch.errors.as_ref().is_none_or(|patterns| patterns.iter().any(|p| matches(p, &error.kind)));
+        let fits = catch.errors.as_ref().is_none_or(|patterns| patterns.iter().any(|p| error.kind.fits(p)));
         if !fits {
             continue;
         }

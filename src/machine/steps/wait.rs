@@ -8,7 +8,7 @@ use crate::machine::state::{PendingKind, StepFrame};
 use crate::machine::trace::What;
 use crate::machine::turn::{Exit, Turn};
 use crate::plan::{Action, Step};
-use crate::syntax::Written;
+use crate::syntax::{Own, Written};
 use crate::value::{Duration, Time, Value};
 
 pub(super) fn enter(turn: &mut Turn<'_>, id: u64, frame: &StepFrame, moment: &Written) -> Next {
@@ -19,7 +19,7 @@ pub(super) fn enter(turn: &mut Turn<'_>, id: u64, frame: &StepFrame, moment: &Wr
     let clock = turn.state.clock();
     let Some(due) = due(&value, clock) else {
         let message = format!("expected a duration or a time, got {} `{}`", value.kind(), value.to_display());
-        return Next::Done(Exit::Error(RunError::new("expression", message, &frame.path)));
+        return Next::Done(Exit::Error(RunError::new(Own::Expression, message, &frame.path)));
     };
     if due <= clock {
         return Next::value(Value::Null);

@@ -70,7 +70,7 @@ impl Behaviour {
             key: report.key.clone(),
             status: report.status.word(),
             result: report.result.clone().filter(|_| report.status == Status::Completed),
-            error: report.error.as_ref().map(|error| error.kind.clone()),
+            error: report.error.as_ref().map(|error| error.kind.to_string()),
             took: report.took,
             calls: report.attempts.iter().map(|(path, request)| (last(path), sent(request))).collect(),
             heard,

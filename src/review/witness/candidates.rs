@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::hints::Hints;
 use super::values::{guessed, value, values};
+use crate::machine::{ErrorType, Own};
 use crate::plan::example;
 use crate::review::side::{Call, Side, reads};
 use crate::simulate::{Answer, Entry, Happening, Reaction, Scenario};
@@ -132,16 +133,19 @@ pub fn at_call(old: &Side, new: &Side, id: &str, base: &Candidate, hints: &Hints
     let Some(call) = calls.first() else { return Vec::new() };
     let mut found = Vec::new();
     let status = |status: u16| Reaction::Reply { status, headers: BTreeMap::new(), body: Value::Null };
-    let error = |kind: &str| Reaction::Error {
-        kind: kind.to_owned(),
-        message: kind.to_owned(),
+    let error = |kind: &ErrorType| Reaction::Error {
+        kind: kind.clone(),
+        message: kind.to_string(),
         details: Value::Null,
         retryable: true,
     };
+    let failure = match call {
+        Call::Http(_) | Call::Send => Own::SendNotRunning.into(),
+        Call::Activity(_) => ErrorType::of_activity("Failed"),
+    };
     let fails = || match call {
         Call::Http(_) => status(503),
-        Call::Activity(_) => error("activity.Failed"),
-        Call::Send => error("send.not-found"),
+        Call::Activity(_) | Call::Send => error(&failure),
     };
     let mut add = |words: String, answers: Vec<Answer>| {
         let mut made = base.clone();
@@ -153,22 +157,21 @@ pub fn at_call(old: &Side, new: &Side, id: &str, base: &Candidate, hints: &Hints
     let at_once = |reaction: Reaction| Answer { after: Duration::ZERO, reaction };
     let good = base.scenario.answers.get(id).and_then(|known| known.last()).cloned().unwrap_or_default();
     let failing = match call {
-        Call::Http(_) => "answers 503",
-        Call::Activity(_) => "fails with activity.Failed",
-        Call::Send => "fails with send.not-found",
+        Call::Http(_) => "answers 503".to_owned(),
+        Call::Activity(_) | Call::Send => format!("fails with {failure}"),
     };
     if matches!(call, Call::Http(_)) {
         for code in [409, 201, 204, 404] {
             add(format!("answers {code}"), vec![at_once(status(code))]);
         }
     }
-    add(failing.to_owned(), vec![at_once(fails())]);
+    add(failing.clone(), vec![at_once(fails())]);
     add(format!("{failing} once"), vec![at_once(fails()), good.clone()]);
     add(format!("{failing} twice"), vec![at_once(fails()), at_once(fails()), good.clone()]);
     for kind in hints.errors.iter().filter(|kind| !kind.contains('*')).take(6) {
-        match kind.strip_prefix("http.").and_then(|code| code.parse().ok()) {
-            Some(code) => add(format!("answers {code}"), vec![at_once(status(code))]),
-            None => add(format!("fails with {kind}"), vec![at_once(error(kind))]),
+        match ErrorType::named(kind) {
+            ErrorType::Own(Own::HttpStatus(code)) => add(format!("answers {code}"), vec![at_once(status(code))]),
+            named => add(format!("fails with {named}"), vec![at_once(error(&named))]),
         }
     }
     // Behind each timeout that either version has, and behind the first moments that something waits for.

@@ -252,7 +252,7 @@ impl<'a> Maker<'a> {
             }
         };
         let error = |kind: &str, retryable: bool| Reaction::Error {
-            kind: kind.to_owned(),
+            kind: fermata::machine::ErrorType::named(kind),
             message: kind.to_owned(),
             details: Value::Null,
             retryable,
@@ -272,7 +272,7 @@ impl<'a> Maker<'a> {
             }
             ("activity", 4) => Reaction::Value(value(&self.anything())),
             ("activity", _) => Reaction::Value(value(&body)),
-            (_, 0..=3) => error("send.not-found", true),
+            (_, 0..=3) => error("send.not-running", true),
             _ => Reaction::default(),
         };
         Answer { after, reaction }
