@@ -1,6 +1,7 @@
 //! What goes in and what comes out: two closed enums.
 
 use super::error::RunError;
+use super::refusal::Refusal;
 use super::request::Request;
 use crate::plan::Retry;
 use crate::syntax::ErrorType;
@@ -32,15 +33,6 @@ pub enum UpdateOutcome {
     Refused(Refusal),
     /// Its handler failed; the run goes on (R11).
     Failed(RunError),
-}
-
-/// Why a message was not taken.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Refusal {
-    /// `unknown`, `payload-invalid`, `refused` (by the definition's `check`) or `run-ended`.
-    pub kind: String,
-    /// For the caller; where `check` refused, the definition's own words.
-    pub message: String,
 }
 
 /// How a call ended, after all its attempts.

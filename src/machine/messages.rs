@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::error::RunError;
-use super::event::{Command, Refusal, UpdateOutcome};
+use super::event::{Command, UpdateOutcome};
 use super::position::positions;
+use super::refusal::{Refusal, RefusalKind};
 use super::scope::{frozen, run_value};
 use super::state::{Frame, Message, MessageId, PendingKind, Role, State};
 use super::trace::What;
@@ -28,7 +29,7 @@ pub(super) fn signal(turn: &mut Turn<'_>, name: &str, payload: Value, id: Option
         return turn.trace("", What::Duplicate { event: format!("signal {name}") });
     }
     if let Some(reason) = misfit(declared.payload.as_ref(), &payload) {
-        return turn.trace("", What::Refused { event: format!("signal {name}"), reason });
+        return turn.trace("", What::Refused { event: format!("signal {name}"), reason: reason.message });
     }
     if let Some(id) = id {
         remember(&mut turn.state.signal_ids, MessageId::new(name, id));
@@ -83,15 +84,18 @@ fn remember<T>(ids: &mut VecDeque<T>, id: T) {
 }
 
 /// What is wrong with the payload of a message, if anything.
-fn misfit(schema: Option<&Schema>, payload: &Value) -> Option<String> {
-    match schema {
-        None if *payload == Value::Null => None,
-        None => Some("it carries a payload, and takes none".to_owned()),
-        Some(schema) => schema.violations(payload).first().map(|violation| {
+fn misfit(schema: Option<&Schema>, payload: &Value) -> Option<Refusal> {
+    let words = match schema {
+        None if *payload == Value::Null => return None,
+        None => "it carries a payload, and takes none".to_owned(),
+        Some(schema) => {
+            let violations = schema.violations(payload);
+            let violation = violations.first()?;
             let place = if violation.pointer.is_empty() { "the payload" } else { violation.pointer.as_str() };
             format!("{place}: {}", violation.detail)
-        }),
-    }
+        }
+    };
+    Some(Refusal::new(RefusalKind::PayloadInvalid, words))
 }
 
 pub(super) fn update(turn: &mut Turn<'_>, number: u64, name: &str, payload: Value, id: Option<String>) {
@@ -138,10 +142,6 @@ pub(super) fn refuse(turn: &mut Turn<'_>, number: u64, name: &str, refusal: Refu
     answer(turn, number, name, None, UpdateOutcome::Refused(refusal));
 }
 
-pub(super) fn run_ended() -> Refusal {
-    Refusal { kind: "run-ended".to_owned(), message: "the run has ended".to_owned() }
-}
-
 fn answer(turn: &mut Turn<'_>, number: u64, name: &str, id: Option<String>, outcome: UpdateOutcome) {
     let word = match &outcome {
         UpdateOutcome::Returned(_) => "returned",
@@ -158,56 +158,47 @@ fn answer(turn: &mut Turn<'_>, number: u64, name: &str, id: Option<String>, outc
 /// Why an update would be refused in this state, if it would (R13). One whose id was seen is not: it gets the outcome
 /// again (R14). Changes nothing.
 pub fn refusal(plan: &Plan, state: &State, name: &str, payload: &Value, id: Option<&str>) -> Option<Refusal> {
-    let refusal = |kind: &str, message: String| Some(Refusal { kind: kind.to_owned(), message });
     if id.is_some_and(|id| state.update_ids.iter().any(|(known, _)| known.is(name, id))) {
         return None;
     }
     if state.end.is_some() {
-        return Some(run_ended());
+        return Some(Refusal::run_ended());
     }
     let Some(declared) = plan.updates.get(name) else {
         let message = match plan.update_names().as_slice() {
             [] => "this run declares no updates".to_owned(),
             names => format!("there is no update `{name}`; this run takes {}", names.join(", ")),
         };
-        return refusal("unknown", message);
+        return Some(Refusal::new(RefusalKind::Unknown, message));
     };
-    if let Some(message) = misfit(declared.payload.as_ref(), payload) {
-        return refusal("payload-invalid", message);
+    if let Some(refusal) = misfit(declared.payload.as_ref(), payload) {
+        return Some(refusal);
     }
     let check = declared.check.as_ref()?;
     let extra = [("payload", payload.clone())];
-    match frozen(state, &extra, |scope, world| check.test(scope, world)) {
-        Ok(true) => None,
+    let words = match frozen(state, &extra, |scope, world| check.test(scope, world)) {
+        Ok(true) => return None,
         Ok(false) => {
             let words = declared.otherwise.as_ref().map(|otherwise| {
                 let words = frozen(state, &extra, |scope, world| otherwise.evaluate(scope, world));
                 words.map_or_else(|_| "the reason could not be computed".to_owned(), |value| value.to_display())
             });
-            refusal("refused", words.unwrap_or_else(|| format!("`{}` does not hold", check.source())))
+            words.unwrap_or_else(|| format!("`{}` does not hold", check.source()))
         }
-        Err(_) => refusal("refused", "whether it is allowed could not be computed".to_owned()),
-    }
-}
-
-/// Why a query has no answer.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum QueryError {
-    #[error("{0}")]
-    Unknown(String),
-    #[error("{0}")]
-    Expression(String),
+        Err(_) => "whether it is allowed could not be computed".to_owned(),
+    };
+    Some(Refusal::new(RefusalKind::Check, words))
 }
 
 /// Answers an author's query on the state as it is (R15). Changes nothing. Errors: a name that is not declared, an
 /// expression that fails.
-pub fn query(plan: &Plan, state: &State, name: &str) -> Result<Value, QueryError> {
+pub fn query(plan: &Plan, state: &State, name: &str) -> Result<Value, Refusal> {
     let Some(written) = plan.queries.get(name) else {
         let message = match plan.query_names().as_slice() {
             [] => "this run answers no queries".to_owned(),
             names => format!("there is no query `{name}`; this run answers {}", names.join(", ")),
         };
-        return Err(QueryError::Unknown(message));
+        return Err(Refusal::new(RefusalKind::Unknown, message));
     };
     let places = positions(plan, state).into_iter().map(|position| Value::text(position.path)).collect();
     let mut run = run_value(state);
@@ -215,13 +206,13 @@ pub fn query(plan: &Plan, state: &State, name: &str) -> Result<Value, QueryError
         fields.insert("position".to_owned(), Value::List(places));
     }
     frozen(state, &[("run", run)], |scope, world| written.evaluate(scope, world))
-        .map_err(|Failure { message, .. }| QueryError::Expression(message))
+        .map_err(|Failure { message, .. }| Refusal::new(RefusalKind::Expression, message))
 }
 
 /// Why a signal to the run itself would not be taken, if it would not.
-pub(super) fn would_refuse(plan: &Plan, name: &str, payload: &Value) -> Option<String> {
+pub(super) fn would_refuse(plan: &Plan, name: &str, payload: &Value) -> Option<Refusal> {
     match plan.signals.get(name) {
-        None => Some(format!("this process declares no signal `{name}`")),
+        None => Some(Refusal::new(RefusalKind::Unknown, format!("this process declares no signal `{name}`"))),
         Some(declared) => misfit(declared.payload.as_ref(), payload),
     }
 }

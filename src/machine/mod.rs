@@ -8,6 +8,7 @@ mod error;
 mod event;
 mod messages;
 mod position;
+mod refusal;
 mod reply;
 mod request;
 mod retry;
@@ -20,11 +21,10 @@ mod turn;
 mod unwind;
 
 pub use error::RunError;
-pub use event::{
-    ActivityRequest, Call, CallError, CallOutcome, Command, End, Event, Refusal, Send, UpdateOutcome, Work,
-};
-pub use messages::{INBOX, INBOX_BYTES, QueryError, query, refusal};
+pub use event::{ActivityRequest, Call, CallError, CallOutcome, Command, End, Event, Send, UpdateOutcome, Work};
+pub use messages::{INBOX, INBOX_BYTES, query, refusal};
 pub use position::{Armed, Position, positions};
+pub use refusal::{Refusal, RefusalKind};
 pub use reply::{Attempt, Reply, Verdict, judge};
 pub use request::{Request, RequestError};
 pub use retry::next_attempt;

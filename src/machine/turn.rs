@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::RunError;
 use super::event::{CallOutcome, Command, Event};
+use super::refusal::Refusal;
 use super::scope::{self, FirstNames};
 use super::state::{Frame, Pending, PendingKind, Role, Stage, State, StepFrame, Strand};
 use super::steps::{self, Next};
@@ -166,7 +167,7 @@ impl<'a> Turn<'a> {
                 self.trace("", What::Unread { signals: vec![name] });
             }
             Event::Signal { name, .. } => self.stray(format!("signal {name}")),
-            Event::Update { number, name, .. } => messages::refuse(self, number, &name, messages::run_ended()),
+            Event::Update { number, name, .. } => messages::refuse(self, number, &name, Refusal::run_ended()),
             Event::Started => self.stray("started".to_owned()),
             Event::Answered { call, .. } => self.stray(format!("answer {call}")),
             Event::Fired { timer } => self.stray(format!("timer {timer}")),

@@ -8,9 +8,11 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 
 use super::body::{answer, read_optional};
-use super::problem::{MALFORMED, Problem, QUERY_FAILED, RUN_CLOSED, UNKNOWN_MESSAGE, UPDATE_FAILED, UPDATE_REFUSED};
+use super::problem::{
+    INVALID_PAYLOAD, MALFORMED, Problem, QUERY_FAILED, RUN_CLOSED, UNKNOWN_MESSAGE, UPDATE_FAILED, UPDATE_REFUSED,
+};
 use super::state::Service;
-use crate::machine::UpdateOutcome;
+use crate::machine::{RefusalKind, UpdateOutcome};
 use crate::plan::{Plan, Schema};
 use crate::temporal::{Asked, RunStatus, Temporal, TemporalError, UpdateInput};
 use crate::value::{Value, to_serde};
@@ -119,8 +121,12 @@ pub(super) async fn update(
     let input = UpdateInput { name: name.clone(), payload, id: Some(message) };
     match run.temporal.update(&id, &input, UPDATE).await {
         Ok(UpdateOutcome::Returned(value)) => Ok(answer(StatusCode::OK, &value)),
-        Ok(UpdateOutcome::Refused(refusal)) if refusal.kind == "run-ended" => Err(closed(&id)),
-        Ok(UpdateOutcome::Refused(refusal)) => Err(Problem::new(&UPDATE_REFUSED, refusal.message)),
+        Ok(UpdateOutcome::Refused(refusal)) => Err(match refusal.kind {
+            RefusalKind::RunEnded => closed(&id),
+            RefusalKind::Unknown => unknown("update", &name, &run.plan.update_names()),
+            RefusalKind::PayloadInvalid => Problem::new(&INVALID_PAYLOAD, refusal.message),
+            RefusalKind::Check | RefusalKind::Expression => Problem::new(&UPDATE_REFUSED, refusal.message),
+        }),
         Ok(UpdateOutcome::Failed(error)) => {
             let value = to_serde(&error.to_value());
             Err(Problem::new(&UPDATE_FAILED, error.message).with("error", value))
@@ -145,7 +151,12 @@ pub(super) async fn query(
             response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
             Ok(response)
         }
-        Asked::Unknown(_) => Err(unknown("query", &name, &run.plan.query_names())),
-        Asked::Failed(words) => Err(Problem::new(&QUERY_FAILED, words)),
+        Asked::Refused(refusal) => Err(match refusal.kind {
+            RefusalKind::Unknown => unknown("query", &name, &run.plan.query_names()),
+            RefusalKind::RunEnded => closed(&id),
+            RefusalKind::Expression | RefusalKind::Check | RefusalKind::PayloadInvalid => {
+                Problem::new(&QUERY_FAILED, refusal.message)
+            }
+        }),
     }
 }

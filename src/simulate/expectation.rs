@@ -209,7 +209,7 @@ fn replies(scenario: &Scenario, report: &Report, wrong: &mut Vec<Mismatch>) {
                 format!("it returned {}", to_json(value))
             }
             Some(Replied::Update(UpdateOutcome::Refused(refusal))) => {
-                let told = refusal.kind.as_str();
+                let told = refusal.kind.text();
                 if matches!(expect, ReplyExpectation::Refused(words) if refusal.message.contains(words) || told == words)
                 {
                     continue;
@@ -222,11 +222,11 @@ fn replies(scenario: &Scenario, report: &Report, wrong: &mut Vec<Mismatch>) {
                 }
                 format!("it failed with {}: {}", error.kind, error.message)
             }
-            Some(Replied::Query(Err(error))) => {
-                if matches!(expect, ReplyExpectation::Error(kind) if kind == "expression") {
+            Some(Replied::Query(Err(refusal))) => {
+                if matches!(expect, ReplyExpectation::Error(kind) if kind == refusal.kind.text()) {
                     continue;
                 }
-                format!("it failed: {error}")
+                format!("it failed: {}", refusal.message)
             }
             None => "it was not answered".to_owned(),
         };

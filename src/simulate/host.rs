@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 use super::expectation::counted;
 use super::scenario::{Answer, Happening, Reaction, Scenario};
 use crate::machine::{
-    ActivityRequest, Attempt, Call, CallError, CallOutcome, Command, End, Event, Own, Position, Prepared, Refused,
-    Reply, Request, Run, RunError, Send, State, Trace, UpdateOutcome, Verdict, What, Work, apply, judge, next_attempt,
+    ActivityRequest, Attempt, Call, CallError, CallOutcome, Command, End, Event, Own, Position, Prepared, Refusal,
+    Refused, Reply, Request, Run, RunError, Send, State, Trace, UpdateOutcome, Verdict, What, Work, apply, judge,
+    next_attempt,
     positions, prepare, query, refusal, reply_of,
 };
 use crate::plan::{Plan, example};
@@ -85,8 +86,7 @@ impl Report {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Replied {
     Update(UpdateOutcome),
-    /// Errors: the words for the caller.
-    Query(Result<Value, String>),
+    Query(Result<Value, Refusal>),
 }
 
 /// Runs until the run ends or nothing more can happen. Errors: an input that the service would refuse.
@@ -232,7 +232,7 @@ impl Host<'_> {
 
     fn look(&mut self, number: u64) {
         let Some((at, Happening::Query { name, .. })) = self.happening(number) else { return };
-        let answer = query(self.plan, &self.state, &name).map_err(|error| error.to_string());
+        let answer = query(self.plan, &self.state, &name);
         self.replies.insert(at, Replied::Query(answer));
     }
 

@@ -15,7 +15,7 @@ use tonic::{Code, Request};
 use super::client::{Temporal, TemporalError, broken};
 use super::wire::{self, UpdateInput};
 use super::workflow::{MESSAGE_ID, QUERY_POSITION, UPDATE};
-use crate::machine::UpdateOutcome;
+use crate::machine::{Refusal, RefusalKind, UpdateOutcome};
 use crate::value::{Value, to_json};
 
 /// Between two tries while the server moves or closes the run (R41).
@@ -28,10 +28,8 @@ const BREAKS: u32 = 2;
 #[derive(Debug, Clone, PartialEq)]
 pub enum Asked {
     Answer(Value),
-    /// The run does not declare it; with words.
-    Unknown(String),
-    /// Its expression failed; with words.
-    Failed(String),
+    /// The run does not declare it, or its expression failed.
+    Refused(Refusal),
 }
 
 impl Temporal {
@@ -96,7 +94,7 @@ impl Temporal {
                 let value = wire::value(&raw.payloads).map_err(|e| TemporalError::NotUnderstood(e.to_string()))?;
                 wire::outcome(&value).ok_or_else(|| TemporalError::NotUnderstood(to_json(&value)))
             }
-            Err(WorkflowUpdateError::Failed(failure)) => match wire::refusal(&failure.message) {
+            Err(WorkflowUpdateError::Failed(failure)) => match Refusal::read(&failure.message) {
                 Some(refusal) => Ok(UpdateOutcome::Refused(refusal)),
                 None => Err(TemporalError::NotUnderstood(failure.message)),
             },
@@ -150,11 +148,9 @@ impl Temporal {
                 }
                 // The run's own words, each behind what kind they are.
                 Code::InvalidArgument => {
-                    return Ok(match status.message().split_once(": ") {
-                        Some(("expression", words)) => Asked::Failed(words.to_owned()),
-                        Some(("unknown", words)) => Asked::Unknown(words.to_owned()),
-                        _ => Asked::Failed(status.message().to_owned()),
-                    });
+                    let refusal = Refusal::read(status.message());
+                    let other = || Refusal::new(RefusalKind::Expression, status.message());
+                    return Ok(Asked::Refused(refusal.unwrap_or_else(other)));
                 }
                 _ => return Err(self.error(&status)),
             },
@@ -169,7 +165,7 @@ impl Temporal {
     pub async fn position(&self, id: &str, within: StdDuration) -> Result<Value, TemporalError> {
         match self.query(id, QUERY_POSITION, within).await? {
             Asked::Answer(value) => Ok(value),
-            Asked::Unknown(words) | Asked::Failed(words) => Err(TemporalError::Refused(words)),
+            Asked::Refused(refusal) => Err(TemporalError::Refused(refusal.message)),
         }
     }
 }

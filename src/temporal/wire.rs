@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use temporalio_common::data_converters::RawValue;
 use temporalio_common::protos::temporal::api::common::v1::Payload;
 
-use crate::machine::{Refusal, RunError, UpdateOutcome};
+use crate::machine::{Refusal, RefusalKind, RunError, UpdateOutcome};
 use crate::plan::{Plan, from_frozen};
 use crate::value::{JsonError, Value, from_json, to_json};
 
@@ -96,25 +96,12 @@ impl UpdateInput {
     }
 }
 
-/// The kinds of a refusal, which its text begins with: of a refused update only the text reaches the caller.
-const REFUSALS: [&str; 4] = ["unknown", "payload-invalid", "refused", "run-ended"];
-
-pub fn refusal_text(refusal: &Refusal) -> String {
-    format!("{}: {}", refusal.kind, refusal.message)
-}
-
-/// Reads what [`refusal_text`] wrote.
-pub fn refusal(text: &str) -> Option<Refusal> {
-    let (kind, message) = text.split_once(": ")?;
-    REFUSALS.contains(&kind).then(|| Refusal { kind: kind.to_owned(), message: message.to_owned() })
-}
-
 /// The outcome of an accepted update: `{returned}`, `{refused: {kind, message}}` or `{failed: error}`.
 pub fn outcome_value(outcome: &UpdateOutcome) -> Value {
     match outcome {
         UpdateOutcome::Returned(value) => Value::map([("returned", value.clone())]),
         UpdateOutcome::Refused(refusal) => {
-            let (kind, message) = (Value::text(refusal.kind.as_str()), Value::text(refusal.message.as_str()));
+            let (kind, message) = (Value::text(refusal.kind.text()), Value::text(refusal.message.as_str()));
             Value::map([("refused", Value::map([("kind", kind), ("message", message)]))])
         }
         UpdateOutcome::Failed(error) => Value::map([("failed", error.to_value())]),
@@ -128,10 +115,8 @@ pub fn outcome(value: &Value) -> Option<UpdateOutcome> {
         return Some(UpdateOutcome::Returned(value.clone()));
     }
     if let Some(refused) = value.get("refused") {
-        return Some(UpdateOutcome::Refused(Refusal {
-            kind: text(refused, "kind")?,
-            message: text(refused, "message")?,
-        }));
+        let kind = RefusalKind::named(&text(refused, "kind")?)?;
+        return Some(UpdateOutcome::Refused(Refusal::new(kind, text(refused, "message")?)));
     }
     value.get("failed").and_then(RunError::from_value).map(UpdateOutcome::Failed)
 }

@@ -30,7 +30,9 @@ use super::issue::{Flying, Key, issue};
 use super::pace::{self, Pace};
 use super::record::{Applied, recorder};
 use super::wire::{self, StartInput, UpdateInput};
-use crate::machine::{self, Command, End, Event, Own, QueryError, Run, RunError, State, UpdateOutcome, positions};
+use crate::machine::{
+    self, Command, End, Event, Own, Refusal, RefusalKind, Run, RunError, State, UpdateOutcome, positions,
+};
 use crate::plan::{ENGINE, Plan};
 use crate::value::{Time, Value};
 
@@ -348,7 +350,7 @@ impl WorkflowImplementation for Host {
         let known = self.known.as_ref().map_err(|error| refused(&error.message))?;
         match machine::refusal(&known.plan, &known.state, &input.name, &input.payload, input.id.as_deref()) {
             None => Ok(()),
-            Some(refusal) => Err(refused(&wire::refusal_text(&refusal))),
+            Some(refusal) => Err(refused(&refusal.text())),
         }
     }
 
@@ -390,12 +392,9 @@ impl WorkflowImplementation for Host {
             Ok(known) if name == QUERY_POSITION => {
                 Ok(Value::List(positions(&known.plan, &known.state).iter().map(|p| p.to_value()).collect()))
             }
-            Ok(known) => machine::query(&known.plan, &known.state, name).map_err(|error| match error {
-                QueryError::Unknown(message) => format!("unknown: {message}"),
-                QueryError::Expression(message) => format!("expression: {message}"),
-            }),
+            Ok(known) => machine::query(&known.plan, &known.state, name).map_err(|refusal| refusal.text()),
             Err(_) if name == QUERY_POSITION => Ok(Value::List(Vec::new())),
-            Err(error) => Err(format!("expression: {}", error.message)),
+            Err(error) => Err(Refusal::new(RefusalKind::Expression, error.message.as_str()).text()),
         };
         answer.map(|value| Box::new(wire::raw_value(&value)) as Boxed).map_err(|message| refused(&message))
     }

@@ -2,7 +2,7 @@
 //! the shipped definitions are in order.
 
 use fermata::diagnostic::{Source, render_all};
-use fermata::machine::{ErrorType, Maker, Own};
+use fermata::machine::{ErrorType, Maker, Own, RefusalKind};
 use fermata::plan::{Home, from_yaml};
 use fermata::simulate::read_scenario;
 use libtest_mimic::Trial;
@@ -13,6 +13,7 @@ pub fn trials() -> Vec<Trial> {
         crate::trial("documents::shipped_definitions_are_in_order", shipped),
         crate::trial("documents::links_lead_somewhere", links),
         crate::trial("documents::error_types_are_those_of_the_registry", error_types),
+        crate::trial("documents::kinds_of_refusals_are_those_of_the_registry", refusals),
     ]
 }
 
@@ -123,6 +124,16 @@ fn error_types() -> Result<(), String> {
         wrong.push(format!("no row says: {}", family.words()));
     }
     if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n")) }
+}
+
+/// The kinds of refusals on the page of the contract, with their words, and no other.
+fn refusals() -> Result<(), String> {
+    let text = std::fs::read_to_string(crate::root().join("docs/contract.md")).unwrap();
+    let table = text.lines().map(str::trim).skip_while(|line| !line.starts_with("| kind | when |")).skip(2);
+    let found: Vec<String> = table.take_while(|row| row.starts_with('|')).map(str::to_owned).collect();
+    let row = |kind: &RefusalKind| format!("| `{}` | {} |", kind.text(), kind.words());
+    let wanted: Vec<String> = RefusalKind::ALL.iter().map(row).collect();
+    if found == wanted { Ok(()) } else { Err(format!("on the page {found:#?}, in the registry {wanted:#?}")) }
 }
 
 /// Relative links of the pages name files that are there.

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use fermata::machine::UpdateOutcome;
+use fermata::machine::{RefusalKind, UpdateOutcome};
 use fermata::review::{Finding, Severity, Side, compare, compare_with};
 use fermata::simulate::{
     Answer, Entry as Moment, Happening, Reaction, Replied, Scenario, Status, scenario_from, simulate,
@@ -316,8 +316,10 @@ impl Behaviour {
         let error = report.error.as_ref().map(|error| error.kind.text());
         let reply = |replied: &Replied| match replied {
             Replied::Update(UpdateOutcome::Returned(value)) | Replied::Query(Ok(value)) => to_json(value),
-            Replied::Update(UpdateOutcome::Refused(refusal)) if refusal.kind == "refused" => refusal.message.clone(),
-            Replied::Update(UpdateOutcome::Refused(refusal)) => refusal.kind.clone(),
+            Replied::Update(UpdateOutcome::Refused(refusal)) if refusal.kind == RefusalKind::Check => {
+                refusal.message.clone()
+            }
+            Replied::Update(UpdateOutcome::Refused(refusal)) => refusal.kind.to_string(),
             Replied::Update(UpdateOutcome::Failed(error)) => error.kind.to_string(),
             Replied::Query(Err(_)) => "failed".to_owned(),
         };

@@ -6,7 +6,9 @@ use std::path::Path;
 use std::sync::{Condvar, Mutex};
 use std::time::Duration;
 
-use fermata::machine::{Command, End, Prepared, Run, State, Trace, UpdateOutcome, What, apply, prepare, strand_of};
+use fermata::machine::{
+    Command, End, Prepared, Refusal, Run, State, Trace, UpdateOutcome, What, apply, prepare, strand_of,
+};
 use fermata::plan::{ENGINE, Home, Plan, from_yaml};
 use fermata::simulate::{Happening, Reaction, Replied, Report, Scenario, Status, simulate};
 use fermata::temporal::{
@@ -401,9 +403,8 @@ impl<'a> Stage<'a> {
         let (client, id) = (self.client.clone(), self.id.clone());
         async move {
             let ended = || {
-                let refusal =
-                    fermata::machine::Refusal { kind: "run-ended".into(), message: "the run has ended".into() };
-                Ok(Some((at, Replied::Update(UpdateOutcome::Refused(refusal)))))
+                let refusal = UpdateOutcome::Refused(Refusal::run_ended());
+                Ok(Some((at, Replied::Update(refusal))))
             };
             match happening {
                 Happening::Cancel => client.cancel(&id, "scenario").await.map(|()| None).map_err(|e| e.to_string()),
@@ -426,7 +427,7 @@ impl<'a> Stage<'a> {
                 }
                 Happening::Query { name, .. } => match client.query(&id, &name, Duration::from_secs(20)).await {
                     Ok(Asked::Answer(value)) => Ok(Some((at, Replied::Query(Ok(value))))),
-                    Ok(Asked::Unknown(words) | Asked::Failed(words)) => Ok(Some((at, Replied::Query(Err(words))))),
+                    Ok(Asked::Refused(refusal)) => Ok(Some((at, Replied::Query(Err(refusal))))),
                     Err(error) => Err(format!("query {name}: {error}")),
                 },
                 Happening::WorkerDown | Happening::WorkerUp => Ok(None),
@@ -452,7 +453,7 @@ fn same_replies(found: &BTreeMap<usize, Replied>, report: &Report) -> Result<(),
         Some(Replied::Update(UpdateOutcome::Returned(value)) | Replied::Query(Ok(value))) => to_json(value),
         Some(Replied::Update(UpdateOutcome::Refused(refusal))) => format!("refused {}", refusal.kind),
         Some(Replied::Update(UpdateOutcome::Failed(error))) => format!("failed {}", error.kind),
-        Some(Replied::Query(Err(words))) => words.clone(),
+        Some(Replied::Query(Err(refusal))) => refusal.text(),
         None => "nothing".to_owned(),
     };
     for at in found.keys().chain(report.replies.keys()) {

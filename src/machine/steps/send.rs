@@ -34,8 +34,8 @@ pub(super) fn enter(
             Ok(payload) => payload,
             Err(error) => return Next::Done(Exit::Error(RunError::new(Own::SendRejected, error.to_string(), path))),
         };
-        if let Some(reason) = messages::would_refuse(turn.plan, signal, &payload) {
-            return Next::Done(Exit::Error(RunError::new(Own::SendRejected, reason, path)));
+        if let Some(refusal) = messages::would_refuse(turn.plan, signal, &payload) {
+            return Next::Done(Exit::Error(RunError::new(Own::SendRejected, refusal.message, path)));
         }
         messages::deliver(turn, signal, payload);
         return Next::value(Value::Null);

@@ -48,7 +48,7 @@ impl Behaviour {
                 Some(Replied::Update(UpdateOutcome::Returned(value)) | Replied::Query(Ok(value))) => to_json(value),
                 Some(Replied::Update(UpdateOutcome::Refused(refusal))) => format!("refused: {}", refusal.message),
                 Some(Replied::Update(UpdateOutcome::Failed(error))) => format!("failed with {}", error.kind),
-                Some(Replied::Query(Err(error))) => format!("failed: {error}"),
+                Some(Replied::Query(Err(refusal))) => format!("failed: {}", refusal.message),
                 None => "no answer".to_owned(),
             };
             heard.push(format!("{word} `{name}`: {answer}"));
