@@ -249,6 +249,9 @@ struct DefinitionFile {
     releases: bool,
 }
 
+/// The folder of scenarios in a process's folder.
+const SCENARIOS: &str = "tests";
+
 /// The name of the file with labels and rules in a process's folder.
 pub const RELEASES: &str = "releases.yaml";
 
@@ -273,11 +276,24 @@ fn find(folder: &Path) -> io::Result<Vec<DefinitionFile>> {
 
 /// The scenarios of a process: `tests/*.yaml` in its folder, sorted. None where there is no such folder.
 pub fn scenario_files(definitions: &Path, process: &str) -> io::Result<Vec<PathBuf>> {
-    let folder = definitions.join(process).join("tests");
+    scenarios_beside(&definitions.join(process))
+}
+
+/// The same, by the folder of the process.
+pub fn scenarios_beside(versions: &Path) -> io::Result<Vec<PathBuf>> {
+    let folder = versions.join(SCENARIOS);
     if !folder.is_dir() {
         return Ok(Vec::new());
     }
-    Ok(sorted(&folder)?.into_iter().filter(|p| p.extension().is_some_and(|e| e == "yaml")).collect())
+    let of_yaml = |path: &PathBuf| path.extension().is_some_and(|ending| ending == "yaml" || ending == "yml");
+    Ok(sorted(&folder)?.into_iter().filter(of_yaml).collect())
+}
+
+/// The folder of the process that a file is a scenario of, by where it stands: `definitions/UserGranted/tests/a.yaml`.
+pub fn scenario_home(file: &Path) -> Option<PathBuf> {
+    let tests = file.parent().filter(|folder| folder.file_name().is_some_and(|name| name == SCENARIOS))?;
+    let home = tests.parent().unwrap_or(Path::new(""));
+    Some(if home.as_os_str().is_empty() { PathBuf::from(".") } else { home.to_owned() })
 }
 
 fn sorted(folder: &Path) -> io::Result<Vec<PathBuf>> {

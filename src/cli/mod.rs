@@ -8,6 +8,7 @@ mod diff;
 mod host;
 mod impact;
 mod publish;
+mod scenarios;
 mod serve;
 mod sides;
 mod simulate;
@@ -28,7 +29,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Commands {
-    /// Check definitions: every complaint with its file, line, column and a way forward
+    /// Check definitions and their scenarios: every complaint with its file, line, column and a way forward
     Check {
         /// Files or folders; `definitions` unless said
         paths: Vec<PathBuf>,

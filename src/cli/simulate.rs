@@ -6,7 +6,7 @@ use super::{COULD_NOT, FINDINGS, Format, OK, colour};
 use crate::catalog::check_file;
 use crate::diagnostic::{Code, Diagnostic, Source, has_errors, render, render_all};
 use crate::machine::{RunError, Trace, What};
-use crate::simulate::{Report, Scenario, Status, check, misfits, read_scenario, simulate};
+use crate::simulate::{Report, Scenario, Status, check, input_misfits, misfits, read_scenario, simulate};
 use crate::value::{Duration, Time, Value, from_json, to_json};
 
 #[derive(clap::Args)]
@@ -59,12 +59,12 @@ fn prepare(arguments: &Arguments) -> Result<Prepared, u8> {
             COULD_NOT
         })?;
     }
-    let misfits = misfits(&plan, &scenario);
+    let mut misfits = misfits(&plan, &scenario);
+    if arguments.input.is_none() {
+        misfits.extend(input_misfits(&plan, &scenario));
+    }
     if let (Some(source), false) = (&source, misfits.is_empty()) {
-        for mismatch in &misfits {
-            let complaint = Diagnostic::error(Code::Expectation, mismatch.span, mismatch.message.as_str());
-            eprintln!("{}", render(&complaint, source, colour()));
-        }
+        eprintln!("{}", render_all(&misfits, source, colour()));
         return Err(FINDINGS);
     }
     Ok((plan, scenario, source))

@@ -1,16 +1,15 @@
 //! `fermata test [Process] [--format human|json|junit]`: the scenarios of every process on the virtual clock.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use quick_junit::{NonSuccessKind, Report as JUnit, TestCase, TestCaseStatus, TestSuite};
 
+use super::scenarios::ScenarioFile;
 use super::{COULD_NOT, FINDINGS, OK, colour};
 use crate::catalog::{Catalog, Version, scenario_files};
-use crate::diagnostic::{Code, Diagnostic, Source, has_errors, render, render_all};
+use crate::diagnostic::{Code, Diagnostic, Source, render, render_all};
 use crate::machine::line_of;
-use crate::plan::Plan;
-use crate::simulate::{Mismatch, Scenario, check, misfits, read_scenario, simulate};
+use crate::simulate::{Mismatch, Scenario, check, simulate};
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
@@ -85,56 +84,41 @@ fn file_outcomes<'a>(
     versions: impl Iterator<Item = &'a Version>,
     path: &Path,
 ) -> Result<Vec<Outcome>, String> {
-    let file = path.display().to_string();
-    let text = std::fs::read_to_string(path).map_err(|e| format!("{file}: cannot be read: {e}"))?;
-    let (scenario, complaints) = read_scenario(&text);
-    let source = Source::new(file.clone(), text);
-    let outcome = |version: i64, name: String, messages| Outcome {
+    let read = ScenarioFile::read(path)?;
+    let outcome = |version: i64, messages| Outcome {
         process: process.to_owned(),
         version,
-        name,
-        file: file.clone(),
+        name: read.name.clone(),
+        file: path.display().to_string(),
         messages,
     };
-    let fallback = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-    let Some(scenario) = scenario.filter(|_| !has_errors(&complaints)) else {
-        return Ok(vec![outcome(0, fallback, vec![render_all(&complaints, &source, colour())])]);
+    let Some(scenario) = &read.scenario else {
+        return Ok(vec![outcome(0, vec![render_all(&read.complaints, &read.source, colour())])]);
     };
-    let name = if scenario.name.is_empty() { fallback } else { scenario.name.clone() };
-    let mut known = Vec::new();
+    let versions: Vec<&Version> = versions.collect();
+    let there = versions.iter().map(|version| version.plan.version()).collect();
     let mut outcomes: Vec<Outcome> = versions
-        .filter(|version| {
-            known.push(version.plan.version());
-            scenario.versions.is_empty() || scenario.versions.contains(&version.plan.version())
-        })
-        .map(|version| outcome(version.plan.version(), name.clone(), play(&scenario, &source, version)))
+        .iter()
+        .filter(|version| read.is_for(version.plan.version()))
+        .map(|version| outcome(version.plan.version(), play(&read, scenario, version)))
         .collect();
-    for missing in scenario.versions.iter().filter(|version| !known.contains(version)) {
-        outcomes.push(outcome(
-            *missing,
-            name.clone(),
-            vec![format!("{file}: there is no version {missing} of {process}")],
-        ));
+    for (missing, complaint) in read.missing(process, &there) {
+        outcomes.push(outcome(missing, vec![render(&complaint, &read.source, colour())]));
     }
     Ok(outcomes)
 }
 
 /// What is wrong with a scenario under a version; empty: nothing.
-fn play(scenario: &Scenario, source: &Source, version: &Version) -> Vec<String> {
-    let plan: &Arc<Plan> = &version.plan;
-    let wrong = misfits(plan, scenario);
-    let wrong = match simulate(plan, scenario) {
-        _ if !wrong.is_empty() => wrong,
-        Ok(_) if scenario.expect.is_none() && scenario.timeline.is_empty() => {
-            return vec![format!(
-                "{}: the scenario expects nothing, so it could not fail: add `expect`",
-                source.name()
-            )];
-        }
-        Ok(report) => check(scenario, &report),
-        Err(refused) => return vec![format!("{}: {refused}", source.name())],
-    };
-    wrong.iter().map(|mismatch| shown(mismatch, source, version)).collect()
+fn play(read: &ScenarioFile, scenario: &Scenario, version: &Version) -> Vec<String> {
+    let mut wrong = read.misfits(&version.plan);
+    wrong.extend(read.says_nothing());
+    if !wrong.is_empty() {
+        return wrong.iter().map(|complaint| render(complaint, &read.source, colour())).collect();
+    }
+    match simulate(&version.plan, scenario) {
+        Ok(report) => check(scenario, &report).iter().map(|mismatch| shown(mismatch, &read.source, version)).collect(),
+        Err(refused) => vec![format!("{}: {refused}", read.source.name())],
+    }
 }
 
 /// The expectation in the scenario, and the place in the definition where the run parted from it.

@@ -1,11 +1,10 @@
 //! Holds a run against what a scenario expects.
 
-use super::host::{Replied, Report};
+use super::host::{Replied, Report, Status};
 use super::scenario::{Expectation, Happening, ReplyExpectation, Scenario};
+use super::steps::is_step;
 use crate::diagnostic::Span;
-use crate::expression::similar;
-use crate::machine::{UpdateOutcome, What};
-use crate::plan::Plan;
+use crate::machine::{Refusal, RunError, UpdateOutcome, What};
 use crate::value::{Value, to_json};
 
 /// Where expectation and run parted.
@@ -18,69 +17,28 @@ pub struct Mismatch {
     pub step: Option<String>,
 }
 
-/// What a scenario names that the definition does not have: it could never hold.
-pub fn misfits(plan: &Plan, scenario: &Scenario) -> Vec<Mismatch> {
-    let mut wrong = Vec::new();
-    let mut unknown = |span: Span, what: &str, name: &str, known: Vec<&str>| {
-        let near = similar(name, known.iter().copied()).map(|word| format!("; did you mean `{word}`?"));
-        let all = || {
-            if known.is_empty() { "; there are none".to_owned() } else { format!("; there are {}", known.join(", ")) }
-        };
-        let message = format!("there is no {what} `{name}` in the definition{}", near.unwrap_or_else(all));
-        wrong.push(Mismatch { span, message, step: None });
-    };
-    let ids = || plan.ids().collect::<Vec<_>>();
-    let has = |name: &str| name.split('.').any(|part| plan.has_segment(part));
-    for (name, span) in scenario.answer_places.iter().filter(|(name, _)| !has(name)) {
-        unknown(*span, "step", name, ids());
-    }
-    for entry in &scenario.timeline {
-        for happening in &entry.together {
-            match happening {
-                Happening::Signal { name, .. } if plan.signal(name).is_none() => {
-                    unknown(entry.span, "signal", name, plan.signal_names());
-                }
-                Happening::Update { name, .. } if plan.update(name).is_none() => {
-                    unknown(entry.span, "update", name, plan.update_names());
-                }
-                Happening::Query { name, .. } if plan.query(name).is_none() => {
-                    unknown(entry.span, "query", name, plan.query_names());
-                }
-                _ => {}
-            }
-        }
-    }
-    if let Some(expect) = &scenario.expect {
-        let calls = expect.calls.iter().map(|(name, _, span)| (name, span));
-        let named =
-            [&expect.path, &expect.never, &expect.waiting_for].into_iter().flatten().map(|(name, span)| (name, span));
-        for (name, span) in named.chain(calls).filter(|(name, _)| !has(name)) {
-            unknown(*span, "step", name, ids());
-        }
-    }
-    wrong
-}
-
-/// Every expectation that does not hold, in the order of the scenario's keys.
+/// Everything in which the run is not as the scenario has it, in the order of the scenario's keys; a failure that was
+/// not expected comes first, since the rest follows from it.
 pub fn check(scenario: &Scenario, report: &Report) -> Vec<Mismatch> {
     let mut wrong = Vec::new();
+    let unexpected = failure(scenario, report);
+    let failed = unexpected.is_some();
+    wrong.extend(unexpected);
     replies(scenario, report, &mut wrong);
     let Some(expect) = &scenario.expect else { return wrong };
     let stood = report.stood();
     let mut differ = |span: &Span, message: String| wrong.push(Mismatch { span: *span, message, step: stood.clone() });
-    let error = report.error.as_ref().map(|e| format!("{}: {}", e.kind, e.message));
     if let Some((status, span)) = &expect.status
         && status != report.status.word()
+        && !failed
     {
-        let because = error.as_ref().map_or(String::new(), |e| format!(" ({e})"));
-        differ(span, format!("expected the run to be {status}, it is {}{because}", report.status.word()));
+        let result = report.result.as_ref().map_or(String::new(), |result| format!(" with {}", to_json(result)));
+        differ(span, format!("expected the run to be {status}, it is {}{result}", report.status.word()));
     }
     if let Some((kind, span)) = &expect.error {
         match &report.error {
             Some(found) if found.kind == **kind => {}
-            Some(found) => {
-                differ(span, format!("expected the error `{kind}`, found `{}`: {}", found.kind, found.message))
-            }
+            Some(found) => differ(span, format!("expected the error `{kind}`, found {}", told(found))),
             None => differ(span, format!("expected the error `{kind}`, there was none")),
         }
     }
@@ -88,6 +46,7 @@ pub fn check(scenario: &Scenario, report: &Report) -> Vec<Mismatch> {
         match &report.result {
             Some(found) if to_json(found) == to_json(result) => {}
             Some(found) => differ(span, format!("expected the result {}, found {}", to_json(result), to_json(found))),
+            None if failed => {}
             None => differ(span, format!("expected the result {}, there was none", to_json(result))),
         }
     }
@@ -96,13 +55,12 @@ pub fn check(scenario: &Scenario, report: &Report) -> Vec<Mismatch> {
     {
         differ(span, format!("expected it to take {took}, it took {}", report.took));
     }
-    if let Some((wanted, span)) = &expect.unread
-        && *wanted != report.unread
-    {
-        differ(
-            span,
-            format!("expected the unread signals [{}], found [{}]", wanted.join(", "), report.unread.join(", ")),
-        );
+    if let Some((wanted, span)) = &expect.unread {
+        let wanted: Vec<&str> = wanted.iter().map(|(name, _)| name.as_str()).collect();
+        if wanted != report.unread {
+            let found = report.unread.join(", ");
+            differ(span, format!("expected the unread signals [{}], found [{found}]", wanted.join(", ")));
+        }
     }
     for (name, wanted, span) in &expect.vars {
         match report.names.get(name) {
@@ -116,6 +74,39 @@ pub fn check(scenario: &Scenario, report: &Report) -> Vec<Mismatch> {
     steps(expect, report, &mut wrong);
     calls(expect, report, &mut wrong);
     wrong
+}
+
+/// A run that failed, where the scenario expects something else or does not speak of it.
+fn failure(scenario: &Scenario, report: &Report) -> Option<Mismatch> {
+    let error = report.error.as_ref().filter(|_| report.status == Status::Failed)?;
+    let expect = scenario.expect.as_ref();
+    let status = expect.and_then(|expect| expect.status.as_ref());
+    let foreseen = status.map_or(expect.is_some_and(|expect| expect.error.is_some()), |(status, _)| status == "failed");
+    if foreseen {
+        return None;
+    }
+    let result = expect.and_then(|expect| expect.result.as_ref()).map(|(_, span)| *span);
+    let whole = expect.map_or(scenario.places.whole, |expect| expect.span);
+    let span = status.map(|(_, span)| *span).or(result).unwrap_or(whole);
+    let wanted = match status {
+        Some((status, _)) => format!("expected the run to be {status}, it failed with "),
+        None => "the run failed, and the scenario does not say so: ".to_owned(),
+    };
+    Some(Mismatch { span, message: format!("{wanted}{}", told(error)), step: report.stood() })
+}
+
+/// An error with what a person wants to know of it.
+fn told(error: &RunError) -> String {
+    let at = if error.step.is_empty() { String::new() } else { format!(" at `{}`", error.step) };
+    let attempts = error.attempts.filter(|n| *n > 1).map_or(String::new(), |n| format!(" after {n} attempts"));
+    format!("`{}`{at}{attempts}: {}", error.kind, error.message)
+}
+
+/// The last steps of a way, which may be long.
+fn way(entered: &[&str]) -> String {
+    const SHOWN: usize = 20;
+    let shown = entered.get(entered.len().saturating_sub(SHOWN)..).unwrap_or_default();
+    format!("{}{}", if entered.len() > SHOWN { "…, " } else { "" }, shown.join(", "))
 }
 
 fn steps(expect: &Expectation, report: &Report, wrong: &mut Vec<Mismatch>) {
@@ -133,7 +124,7 @@ fn steps(expect: &Expectation, report: &Report, wrong: &mut Vec<Mismatch>) {
                 let why = if known { "not at this point" } else { "at all" };
                 // They parted at the step that was entered in its place, or where the way ended.
                 let parted = rest.first().copied().or(last).map(str::to_owned);
-                let message = format!("`{step}` was not entered {why}; the way was {}", entered.join(", "));
+                let message = format!("`{step}` was not entered {why}; the way was {}", way(&entered));
                 wrong.push(Mismatch { span: *span, message, step: parted });
                 break;
             }
@@ -160,48 +151,74 @@ fn steps(expect: &Expectation, report: &Report, wrong: &mut Vec<Mismatch>) {
 fn calls(expect: &Expectation, report: &Report, wrong: &mut Vec<Mismatch>) {
     for (step, call, span) in &expect.calls {
         let of_step: Vec<&(String, Value)> = report.attempts.iter().filter(|(path, _)| is_step(path, step)).collect();
-        let attempts: Vec<&Value> = of_step.iter().map(|(_, request)| request).collect();
         let path = of_step.first().map(|(path, _)| path.clone());
         let mut differ =
             |message: String| wrong.push(Mismatch { span: *span, message, step: path.clone().or(report.stood()) });
         if let Some(times) = call.times
-            && usize::try_from(times).ok() != Some(attempts.len())
+            && usize::try_from(times).ok() != Some(of_step.len())
         {
-            differ(format!("expected {times} attempts of `{step}`, there were {}", attempts.len()));
+            differ(format!("expected {times} attempts of `{step}`, there were {}", of_step.len()));
         }
-        if attempts.is_empty() && call.times.is_none() {
+        if of_step.is_empty() && call.times.is_none() {
             differ(format!("`{step}` was not called"));
         }
-        for (part, wanted) in &call.parts {
-            for found in &attempts {
-                let found = found.get(part).cloned().unwrap_or_default();
+        for (part, wanted, span) in &call.parts {
+            for (path, request) in &of_step {
+                let found = request.get(part).cloned().unwrap_or_default();
                 let fits = match part.as_str() {
-                    "query" | "headers" => pairs_hold(&found, wanted),
+                    "query" | "headers" => pairs_hold(&found, wanted, part == "headers"),
                     _ => holds(&found, wanted),
                 };
                 if !fits {
-                    differ(format!(
-                        "`{step}` was called with {part} {}, expected {}",
-                        to_json(&found),
-                        to_json(wanted)
-                    ));
+                    let (found, wanted) = (to_json(&found), to_json(wanted));
+                    let message = format!("`{path}` was called with {part} {found}, expected {wanted}");
+                    wrong.push(Mismatch { span: *span, message, step: Some(path.clone()) });
                 }
             }
         }
     }
 }
 
-/// What updates and queries of the timeline answered.
+/// What became of the messages of the timeline. One that was refused or that failed must have been expected to.
 fn replies(scenario: &Scenario, report: &Report, wrong: &mut Vec<Mismatch>) {
-    let happenings = scenario.timeline.iter().flat_map(|entry| &entry.together);
-    for (at, happening) in happenings.enumerate() {
+    for (at, (happening, place)) in scenario.happenings().enumerate() {
+        let whole = place.map_or(Span::default(), |place| place.span);
         let (name, what, expect) = match happening {
+            Happening::Signal { name, .. } => {
+                let expect = place.and_then(|place| place.refused.as_ref());
+                let message = match (expect, report.refusals.get(&at)) {
+                    (None, None) => continue,
+                    (Some((words, _)), Some(refusal)) if is_refusal(words, refusal) => continue,
+                    (Some((words, _)), found) => {
+                        let found = found.map_or("it was taken".to_owned(), refused);
+                        format!("expected the signal `{name}` to be refused with `{words}`; {found}")
+                    }
+                    (None, Some(refusal)) => unsaid("signal", name, refusal),
+                };
+                wrong.push(Mismatch { span: expect.map_or(whole, |(_, span)| *span), message, step: None });
+                continue;
+            }
             Happening::Update { name, expect, .. } => (name, "update", expect),
             Happening::Query { name, expect } => (name, "query", expect),
-            _ => continue,
+            Happening::Cancel | Happening::WorkerDown | Happening::WorkerUp => continue,
         };
-        let Some((expect, span)) = expect else { continue };
-        let found = match report.replies.get(&at) {
+        let reply = report.replies.get(&at);
+        let Some((expect, span)) = expect else {
+            let message = match reply {
+                Some(Replied::Update(UpdateOutcome::Returned(_)) | Replied::Query(Ok(_))) => continue,
+                Some(Replied::Update(UpdateOutcome::Refused(refusal))) => unsaid(what, name, refusal),
+                Some(Replied::Update(UpdateOutcome::Failed(error))) => {
+                    format!("the {what} `{name}` failed, and the scenario does not say so: {}", told(error))
+                }
+                Some(Replied::Query(Err(error))) => {
+                    format!("the {what} `{name}` failed, and the scenario does not say so: {}", error.message)
+                }
+                None => format!("the {what} `{name}` was not answered"),
+            };
+            wrong.push(Mismatch { span: whole, message, step: None });
+            continue;
+        };
+        let found = match reply {
             Some(Replied::Update(UpdateOutcome::Returned(value)) | Replied::Query(Ok(value))) => {
                 if matches!(expect, ReplyExpectation::Returns(wanted) if to_json(wanted) == to_json(value)) {
                     continue;
@@ -209,18 +226,16 @@ fn replies(scenario: &Scenario, report: &Report, wrong: &mut Vec<Mismatch>) {
                 format!("it returned {}", to_json(value))
             }
             Some(Replied::Update(UpdateOutcome::Refused(refusal))) => {
-                let told = refusal.kind.text();
-                if matches!(expect, ReplyExpectation::Refused(words) if refusal.message.contains(words) || told == words)
-                {
+                if matches!(expect, ReplyExpectation::Refused(words) if is_refusal(words, refusal)) {
                     continue;
                 }
-                format!("it was refused: {}", refusal.message)
+                refused(refusal)
             }
             Some(Replied::Update(UpdateOutcome::Failed(error))) => {
                 if matches!(expect, ReplyExpectation::Error(kind) if error.kind == **kind) {
                     continue;
                 }
-                format!("it failed with {}: {}", error.kind, error.message)
+                format!("it failed with {}", told(error))
             }
             Some(Replied::Query(Err(refusal))) => {
                 if matches!(expect, ReplyExpectation::Error(kind) if kind == refusal.kind.text()) {
@@ -240,19 +255,6 @@ fn replies(scenario: &Scenario, report: &Report, wrong: &mut Vec<Mismatch>) {
     }
 }
 
-/// Whether a path is an activation of a step: named by its id, by the end of its path, or by its id and its counters,
-/// as in `ship.1` for the second item of a loop.
-pub(super) fn is_step(path: &str, step: &str) -> bool {
-    path == step || path.strip_suffix(step).is_some_and(|before| before.ends_with('.')) || counted(path) == step
-}
-
-/// `each.1.ship` as `ship.1`, `book.0.pages.3.page` as `page.0.3`: the step, then the counters around it.
-pub(super) fn counted(path: &str) -> String {
-    let (around, step) = path.rsplit_once('.').unwrap_or(("", path));
-    let counters = around.split('.').filter(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()));
-    std::iter::once(step).chain(counters).collect::<Vec<_>>().join(".")
-}
-
 /// Whether everything that is wanted is found; a mapping may hold more.
 fn holds(found: &Value, wanted: &Value) -> bool {
     match (found, wanted) {
@@ -266,10 +268,40 @@ fn holds(found: &Value, wanted: &Value) -> bool {
     }
 }
 
-fn pairs_hold(found: &Value, wanted: &Value) -> bool {
+/// Whether a refusal is the one that is expected: by its kind, or by a part of its words.
+fn is_refusal(words: &str, refusal: &Refusal) -> bool {
+    refusal.kind.text() == words || refusal.message.contains(words)
+}
+
+fn refused(refusal: &Refusal) -> String {
+    format!("it was refused as `{}`: {}", refusal.kind, refusal.message)
+}
+
+fn unsaid(what: &str, name: &str, refusal: &Refusal) -> String {
+    format!(
+        "the {what} `{name}` was refused as `{}`, and the scenario does not say so: {}",
+        refusal.kind, refusal.message
+    )
+}
+
+/// Whether pairs of names and values hold what is wanted: a value is one of those of its name, a list is all of them in
+/// their order, null a name that is not there. The names of headers are written in any case.
+fn pairs_hold(found: &Value, wanted: &Value, headers: bool) -> bool {
     let (Value::List(found), Value::Map(wanted)) = (found, wanted) else { return false };
+    let pairs: Vec<(String, String)> = found
+        .iter()
+        .filter_map(|pair| match pair {
+            Value::List(pair) => pair.first().zip(pair.get(1)).map(|(name, v)| (name.to_display(), v.to_display())),
+            _ => None,
+        })
+        .collect();
     wanted.iter().all(|(name, value)| {
-        let pair = Value::List(vec![Value::text(name.as_str()), Value::text(value.to_display())]);
-        found.contains(&pair)
+        let same = |other: &str| if headers { other.eq_ignore_ascii_case(name) } else { other == name };
+        let found: Vec<&str> = pairs.iter().filter(|(other, _)| same(other)).map(|(_, v)| v.as_str()).collect();
+        match value {
+            Value::Null => found.is_empty(),
+            Value::List(items) => found == items.iter().map(Value::to_display).collect::<Vec<_>>(),
+            one => found.contains(&one.to_display().as_str()),
+        }
     })
 }

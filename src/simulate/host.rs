@@ -3,13 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use super::expectation::counted;
 use super::scenario::{Answer, Happening, Reaction, Scenario};
+use super::steps::most_particular;
 use crate::machine::{
-    ActivityRequest, Attempt, Call, CallError, CallOutcome, Command, End, Event, Own, Position, Prepared, Refusal,
-    Refused, Reply, Request, Run, RunError, Send, State, Trace, UpdateOutcome, Verdict, What, Work, apply, judge,
-    next_attempt,
-    positions, prepare, query, refusal, reply_of,
+    ActivityRequest, Attempt, Call, CallError, CallOutcome, Command, End, ErrorType, Event, Own, Position, Prepared,
+    Refusal, RefusalKind, Refused, Reply, Request, Run, RunError, Send, State, Trace, UpdateOutcome, Verdict, What,
+    Work, apply, judge, next_attempt, positions, prepare, query, refusal, reply_of,
 };
 use crate::plan::{Plan, example};
 use crate::value::{Duration, Time, Value};
@@ -71,6 +70,8 @@ pub struct Report {
     pub unread: Vec<String>,
     /// What updates and queries answered, by their place among all that happens in the timeline.
     pub replies: BTreeMap<usize, Replied>,
+    /// The signals that were not taken, by the same places.
+    pub refusals: BTreeMap<usize, Refusal>,
 }
 
 impl Report {
@@ -118,6 +119,7 @@ pub fn simulate_within(plan: &Plan, scenario: &Scenario, events: usize) -> Resul
         deals: Vec::new(),
         happenings: scenario.timeline.iter().flat_map(|entry| &entry.together).collect(),
         replies: BTreeMap::new(),
+        refusals: BTreeMap::new(),
         held: None,
         last: scenario.at,
     };
@@ -189,6 +191,7 @@ struct Host<'a> {
     /// All that happens in the timeline, in order.
     happenings: Vec<&'a Happening>,
     replies: BTreeMap<usize, Replied>,
+    refusals: BTreeMap<usize, Refusal>,
     /// What has come while the worker is down.
     held: Option<Vec<Slot>>,
     last: Time,
@@ -286,16 +289,43 @@ impl Host<'_> {
                 }
                 Class::Worker => continue,
             };
+            let signal = match &event {
+                Event::Signal { name, .. } => Some(format!("signal {name}")),
+                _ => None,
+            };
             // A signal of the very task that ended the run is still handed over, and counts as unread (R12).
-            if self.state.end().is_some() && (ended || !matches!(event, Event::Signal { .. })) {
+            if self.state.end().is_some() && (ended || signal.is_none()) {
+                if signal.is_some() {
+                    self.refuse(slot.number, RefusalKind::RunEnded, "the run has ended");
+                }
                 continue;
             }
             self.last = self.now;
             let output = apply(self.plan, &mut self.state, self.now, event);
+            if let Some(signal) = signal {
+                for trace in &output.trace {
+                    match &trace.what {
+                        What::Refused { event, reason } if *event == signal => {
+                            self.refuse(slot.number, RefusalKind::PayloadInvalid, reason);
+                        }
+                        What::Stray { event } if *event == signal => {
+                            self.refuse(slot.number, RefusalKind::Unknown, "the process declares no such signal");
+                        }
+                        _ => {}
+                    }
+                }
+            }
             self.trace.extend(output.trace.into_iter().map(|t| (self.now, t)));
             for command in output.commands {
                 self.carry_out(command);
             }
+        }
+    }
+
+    /// A signal was not taken.
+    fn refuse(&mut self, number: u64, kind: RefusalKind, message: &str) {
+        if let Ok(at) = usize::try_from(number) {
+            self.refusals.insert(at, Refusal::new(kind, message));
         }
     }
 
@@ -398,11 +428,8 @@ impl Host<'_> {
         let Some((reaction, late)) = flight.reaction.take() else { return };
         let (verdict, known) = match &flight.call.work {
             Work::Http(request) => {
-                let timeout = |message: String| Attempt::Failed {
-                    kind: Own::HttpTimeout.into(),
-                    message,
-                    details: Value::Null,
-                };
+                let timeout =
+                    |message: String| Attempt::Failed { kind: Own::HttpTimeout.into(), message, details: Value::Null };
                 let attempt = match late {
                     Some(Late::All) => timeout(ALL_LATE.to_owned()),
                     Some(Late::Attempt) => {
@@ -465,16 +492,16 @@ impl Host<'_> {
             waiting: positions(self.plan, &self.state),
             unread,
             replies: self.replies,
+            refusals: self.refusals,
         }
     }
 }
 
-/// The next answer for a step: by its path, else by its id with counters, else by its id; the last of a list repeats. Not
-/// listed is `ok`, with a reply that fits the step's `reply` where one can be made up.
+/// The next answer for a step, by the most particular of the names that mean it; the last of a list repeats. Not listed
+/// is `ok`, with a reply that fits the step's `reply` where one can be made up.
 fn deal(plan: &Plan, scenario: &Scenario, used: &mut BTreeMap<String, usize>, path: &str) -> Answer {
-    let id = path.rsplit('.').next().unwrap_or(path);
-    let counted = counted(path);
-    let Some((name, answers)) = [path, &counted, id].iter().find_map(|n| scenario.answers.get_key_value(*n)) else {
+    let name = most_particular(path, scenario.answers.keys().map(String::as_str));
+    let Some((name, answers)) = name.and_then(|name| scenario.answers.get_key_value(name)) else {
         let made = reply_of(plan, path).and_then(|schema| example(Some(schema)));
         let reaction = made.map_or_else(Reaction::default, Reaction::Value);
         return Answer { reaction, ..Answer::default() };
@@ -486,6 +513,14 @@ fn deal(plan: &Plan, scenario: &Scenario, used: &mut BTreeMap<String, usize>, pa
 }
 
 impl Reaction {
+    /// The type of the error that it is.
+    pub(super) fn error(&self) -> Option<&ErrorType> {
+        match self {
+            Reaction::Error { kind, .. } => Some(kind),
+            Reaction::Reply { .. } | Reaction::Value(_) => None,
+        }
+    }
+
     /// The reaction as it comes off the wire.
     pub fn into_attempt(self) -> Attempt {
         match self {

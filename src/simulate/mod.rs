@@ -3,11 +3,17 @@
 //! This room may not know: Temporal, the real clock.
 
 mod expectation;
+mod fit;
 mod host;
+mod read;
 mod scenario;
+mod steps;
 
-pub use expectation::{Mismatch, check, misfits};
+pub use expectation::{Mismatch, check};
+pub use fit::{input_misfits, misfits, says_nothing};
 pub use host::{Deal, Replied, Report, Status, simulate, simulate_within};
+pub use read::{read_scenario, scenario_from};
 pub use scenario::{
-    Answer, Entry, Expectation, Happening, Reaction, ReplyExpectation, Scenario, read_scenario, scenario_from,
+    Answer, AnswerForm, AnswerPlaces, CallExpectation, Entry, Expectation, Happening, HappeningPlace, Places, Reaction,
+    ReplyExpectation, Scenario,
 };

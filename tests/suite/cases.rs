@@ -4,10 +4,12 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use fermata::diagnostic::{Source, has_errors, render_all};
+use fermata::diagnostic::{Source, Span, has_errors, render_all};
+use fermata::machine::What;
 use fermata::plan::{Home, Plan, from_tree};
-use fermata::simulate::{Scenario, check, scenario_from, simulate};
+use fermata::simulate::{Expectation, Report, Scenario, check, input_misfits, misfits, scenario_from, simulate};
 use fermata::syntax::{Kind, Node, read_tree};
+use fermata::value::Value;
 use libtest_mimic::Trial;
 
 pub struct Case {
@@ -38,6 +40,12 @@ fn run(path: &Path) -> Result<(), String> {
     for (scenario, trace) in &case.scenarios {
         let report = simulate(&case.plan, scenario).map_err(|e| format!("{}: {e}", scenario.name))?;
         let lines: Vec<String> = report.trace.iter().map(|(_, t)| serde_json::to_string(t).unwrap()).collect();
+        let mut unfit = misfits(&case.plan, scenario);
+        unfit.extend(input_misfits(&case.plan, scenario));
+        unfit.extend(misfits(&case.plan, &naming_all(&report)));
+        if !unfit.is_empty() {
+            wrong.push(render_all(&unfit, &case.source, false));
+        }
         for mismatch in check(scenario, &report) {
             let at = case.source.position(mismatch.span.start);
             wrong.push(format!("{}:{}: {}\n{}", path.display(), at.line, mismatch.message, lines.join("\n")));
@@ -53,6 +61,14 @@ fn run(path: &Path) -> Result<(), String> {
         }
     }
     if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n")) }
+}
+
+/// A scenario that names every path of a run: each must be known to be one of the plan.
+fn naming_all(report: &Report) -> Scenario {
+    let entered = report.trace.iter().filter(|(_, trace)| trace.what == What::Entered);
+    let path = entered.map(|(_, trace)| (trace.path.clone(), Span::default())).collect();
+    let expect = Some(Expectation { path, ..Expectation::default() });
+    Scenario { expect, ..Scenario::plain(Value::Null) }
 }
 
 /// Reads a case file. Errors: complaints, as an author would see them.

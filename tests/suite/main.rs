@@ -29,6 +29,7 @@ mod random;
 mod releases;
 mod review;
 mod rooms;
+mod scenarios;
 mod server;
 mod service;
 mod temporal;
@@ -51,6 +52,7 @@ fn main() {
     trials.extend(dev::trials());
     trials.extend(service::trials());
     trials.extend(releases::trials());
+    trials.extend(scenarios::trials());
     trials.extend(impact::trials());
     trials.extend(conversations::trials());
     trials.extend(examples::trials());

@@ -1,0 +1,446 @@
+//! Scenario files that cannot be trusted: each is told with its place, by `fermata test` and by `fermata check`.
+
+use libtest_mimic::Trial;
+
+use crate::process::{Folder, once};
+
+pub fn trials() -> Vec<Trial> {
+    let tests: Vec<crate::Test> = vec![
+        ("a_scenario_that_says_nothing_fails", a_scenario_that_says_nothing_fails),
+        ("a_refusal_that_nobody_expects_fails", a_refusal_that_nobody_expects_fails),
+        ("a_failure_that_nobody_expects_fails", a_failure_that_nobody_expects_fails),
+        ("a_name_that_means_nothing_fails", a_name_that_means_nothing_fails),
+        ("a_wrong_shape_is_told", a_wrong_shape_is_told),
+        ("answers_are_those_of_the_step", answers_are_those_of_the_step),
+        ("what_holds_passes", what_holds_passes),
+        ("check_reads_the_scenarios_too", check_reads_the_scenarios_too),
+        ("the_scenarios_of_the_page_hold", the_scenarios_of_the_page_hold),
+    ];
+    tests.into_iter().map(|(name, test)| crate::trial(format!("scenarios::{name}"), test)).collect()
+}
+
+const FILE: &str = "definitions/Ship/tests/s.yaml";
+
+/// A process with everything that a scenario can name.
+const SHIP: &str = "fermata: 1
+process: Ship
+version: 1
+key: ${input.k}
+input: { type: object, required: [k], additionalProperties: false, properties: { k: { type: string }, bad: { type: boolean, default: false } } }
+vars: { limit: 3, total: 0 }
+signals:
+  go:
+  paid: { payload: { type: object, required: [amount], properties: { amount: { type: number } } } }
+  added:
+    payload: { type: integer }
+    do:
+      - set: { total: \"${total + payload}\" }
+updates:
+  set-limit:
+    payload: { type: integer, maximum: 10 }
+    check: payload > 0
+    otherwise: it is too little
+    do:
+      - fail: { error: unlucky, message: that is the thirteenth }
+        when: payload == 7
+      - set: { limit: \"${payload}\" }
+    returns: ${limit}
+queries:
+  left: ${limit}
+  tenth: ${10 / (limit - 3)}
+steps:
+  - id: outer
+    do:
+      - id: inner
+        do:
+          - id: pay
+            http: { service: bank, path: /pay, query: { tag: [a, b], once: c }, headers: { X-Tenant: t } }
+            retry: { attempts: 2 }
+  - id: each
+    for: item
+    in: [1, 2]
+    do:
+      - id: act
+        activity: { name: Pack, queue: q, args: [\"${item}\"] }
+        save: packed
+  - id: pause
+    wait: 1h
+  - id: tell
+    send: { signal: shipped, to: Order.o, payload: { item: 1 } }
+  - id: fails
+    fail: { error: spoilt, message: it was spoilt on the way }
+    when: input.bad
+  - return: ${total}
+";
+
+/// What `fermata test` says of a scenario of that process, after `input: { k: a }`.
+fn told(scenario: &str) -> (i32, String) {
+    let folder = Folder::new();
+    folder.write("definitions/Ship/v1.yaml", SHIP).write(FILE, &format!("input: {{ k: a }}\n{scenario}"));
+    once(&folder, &["test"], &[])
+}
+
+/// Each scenario must fail, and each of its texts must be told.
+fn all_fail(scenarios: &[(&str, &[&str])]) -> Result<(), String> {
+    let mut wrong = Vec::new();
+    for (scenario, parts) in scenarios {
+        let (code, text) = told(scenario);
+        for part in parts.iter().filter(|part| !text.contains(**part)) {
+            wrong.push(format!("{scenario}\n`{part}` is not in:\n{text}"));
+        }
+        if code != 1 {
+            wrong.push(format!("{scenario}\nexit code {code}:\n{text}"));
+        }
+    }
+    if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n\n")) }
+}
+
+fn a_scenario_that_says_nothing_fails() -> Result<(), String> {
+    let nothing = "error[expectation]: the scenario expects nothing, so it could not fail";
+    all_fail(&[
+        ("", &["tests/s.yaml:1:1: ", nothing, "= help: add `expect`"]),
+        ("expect: {}", &["tests/s.yaml:2:9: error[wrong-shape]: `expect` says nothing, so it could not fail"]),
+        ("expect:", &["s.yaml:2:7: error[wrong-shape]: `expect` is a mapping, this is nothing"]),
+        ("timeline: [ { after: 1m, signal: go } ]", &[nothing]),
+        ("timeline: [ { after: 1m, query: left } ]", &[nothing]),
+        ("expect: { status: completed, path: [] }", &["s.yaml:2:36: ", "`path` names no step, so it says nothing"]),
+        ("expect: { status: completed, never: [] }", &["s.yaml:2:37: ", "`never` names no step"]),
+        ("expect: { status: completed, for: [] }", &["s.yaml:2:35: ", "`for` names no step"]),
+        ("expect: { status: completed, calls: {} }", &["s.yaml:2:37: ", "`calls` names no step"]),
+        ("expect: { status: completed, vars: {} }", &["s.yaml:2:36: ", "`vars` names no variable"]),
+        ("answers: {}\nexpect: { status: completed }", &["s.yaml:2:10: ", "`answers` names no step"]),
+        ("versions: []\nexpect: { status: completed }", &["s.yaml:2:11: ", "`versions` names no version"]),
+    ])
+}
+
+fn a_refusal_that_nobody_expects_fails() -> Result<(), String> {
+    all_fail(&[
+        // Found without a run.
+        (
+            "timeline: [ { after: 1m, signal: go, payload: 1 } ]\nexpect: { status: completed }",
+            &[
+                "s.yaml:2:47: ",
+                "the signal `go` carries nothing, and this is a payload",
+                "say `refused: payload-invalid`",
+            ],
+        ),
+        (
+            "timeline: [ { after: 1m, signal: paid, payload: { amount: x } } ]\nexpect: { status: completed }",
+            &["s.yaml:2:59: ", "the payload does not fit the signal `paid`: at `/amount`: "],
+        ),
+        (
+            "timeline: [ { after: 1m, signal: paid } ]\nexpect: { status: completed }",
+            &["s.yaml:2:34: ", "the payload does not fit the signal `paid`: "],
+        ),
+        (
+            "timeline: [ { after: 1m, update: set-limit, payload: 11 } ]\nexpect: { status: completed }",
+            &["s.yaml:2:54: ", "the payload does not fit the update `set-limit`: "],
+        ),
+        (
+            "timeline: [ { after: 1m, signal: og } ]\nexpect: { status: completed }",
+            &["s.yaml:2:34: ", "there is no signal `og` in the definition", "did you mean `go`?"],
+        ),
+        (
+            "timeline: [ { after: 1m, update: limit, payload: 1 } ]\nexpect: { status: completed }",
+            &["s.yaml:2:34: ", "there is no update `limit` in the definition"],
+        ),
+        // Found by the run.
+        (
+            "timeline: [ { after: 1m, update: set-limit, payload: 0 } ]\nexpect: { status: completed }",
+            &[
+                "s.yaml:2:34: ",
+                "`set-limit` was refused as `refused`, and the scenario does not say so: it is too little",
+            ],
+        ),
+        (
+            "timeline: [ { after: 1m, update: set-limit, payload: 7 } ]\nexpect: { status: completed }",
+            &["s.yaml:2:34: ", "`set-limit` failed, and the scenario does not say so: `unlucky`", "the thirteenth"],
+        ),
+        (
+            "timeline: [ { after: 1m, query: tenth } ]\nexpect: { status: completed }",
+            &["s.yaml:2:33: ", "the query `tenth` failed, and the scenario does not say so: "],
+        ),
+        (
+            "timeline: [ { after: 2h, signal: go } ]\nexpect: { status: completed }",
+            &["s.yaml:2:34: ", "the signal `go` was refused as `run-ended`, and the scenario does not say so"],
+        ),
+        // Expected, and not so.
+        (
+            "timeline: [ { after: 1m, signal: go, refused: payload-invalid } ]",
+            &["s.yaml:2:47: ", "expected the signal `go` to be refused with `payload-invalid`; it was taken"],
+        ),
+        (
+            "timeline: [ { after: 1m, signal: go, payload: 1, refused: run-ended } ]",
+            &["s.yaml:2:59: ", "it was refused as `payload-invalid`: it carries a payload, and takes none"],
+        ),
+        (
+            "timeline: [ { after: 1m, update: set-limit, payload: 1, returns: 1, refused: too little } ]",
+            &["s.yaml:2:69: error[misplaced-key]: `refused` cannot hold beside `returns`: there is one answer"],
+        ),
+        (
+            "timeline: [ { after: 1m, signal: og, refused: payload-invalid } ]",
+            &["there is no signal `og` in the definition"],
+        ),
+        (
+            "timeline: [ { after: 1m, signal: go, refused: '' } ]",
+            &["expected words of the refusal, this text is empty"],
+        ),
+    ])
+}
+
+fn a_failure_that_nobody_expects_fails() -> Result<(), String> {
+    let unsaid = "the run failed, and the scenario does not say so: `http.500` at `outer.inner.pay` after 2 attempts: ";
+    all_fail(&[
+        ("answers: { pay: { status: 500 } }\nexpect: { path: [pay] }", &["s.yaml:3:9: ", unsaid]),
+        (
+            "answers: { pay: { status: 500 } }\nexpect:\n  took: 5s\n  result: 1",
+            &["s.yaml:5:11: ", unsaid, "v1.yaml:32: the run stood at `outer.inner.pay`"],
+        ),
+        (
+            "answers: { pay: { status: 500 } }\nexpect:\n  took: 5s\n  status: completed",
+            &["s.yaml:5:11: ", "expected the run to be completed, it failed with `http.500` at `outer.inner.pay`"],
+        ),
+        (
+            "answers: { pay: { status: 404, body: { no: 1 } } }\nexpect: { error: http.500 }",
+            &["expected the error `http.500`, found `http.404` at `outer.inner.pay`: "],
+        ),
+    ])?;
+    // The reason comes first.
+    let (_, text) = told("answers: { pay: { status: 500 } }\nexpect: { path: [each], took: 1h, status: completed }");
+    match (text.find("it failed with"), text.find("expected it to take")) {
+        (Some(reason), Some(took)) if reason < took => Ok(()),
+        _ => Err(text),
+    }
+}
+
+fn a_name_that_means_nothing_fails() -> Result<(), String> {
+    let unknown = |name: &str| format!("there is no step `{name}` in the definition");
+    let mut scenarios: Vec<(String, Vec<String>)> = Vec::new();
+    for key in ["path", "never", "for"] {
+        let at = 14 + key.len();
+        scenarios.push((
+            format!("expect: {{ {key}: [outer.payy] }}"),
+            vec![format!("s.yaml:2:{at}: "), unknown("outer.payy"), "did you mean `pay`?".to_owned()],
+        ));
+    }
+    let path = "a path of `pay` is `outer.inner.pay`".to_owned();
+    scenarios.push(("expect: { never: [outer.0.pay] }".to_owned(), vec![unknown("outer.0.pay"), path.clone()]));
+    scenarios.push(("expect: { never: [act.pay] }".to_owned(), vec![unknown("act.pay"), path]));
+    scenarios.push(("expect: { never: [each.act] }".to_owned(), vec!["a path of `act` is `each.0.act`".to_owned()]));
+    scenarios.push((
+        "expect: { calls: { payy: { times: 0 } } }".to_owned(),
+        vec!["s.yaml:2:20: ".to_owned(), unknown("payy")],
+    ));
+    scenarios.push((
+        "answers: { outer.typo: { status: 500 } }\nexpect: { status: completed }".to_owned(),
+        vec!["s.yaml:2:12: ".to_owned(), unknown("outer.typo")],
+    ));
+    for (scenario, part) in [
+        ("expect: { vars: { totl: 1 } }", "there is no name of the run `totl` in the definition"),
+        // It belongs to an item of the loop.
+        ("expect: { vars: { packed: 1 } }", "there is no name of the run `packed` in the definition"),
+        ("expect: { unread: [paidd] }", "there is no signal `paidd` in the definition"),
+        ("timeline: [ { after: 1m, query: lef, returns: 1 } ]", "did you mean `left`?"),
+        ("expect: { calls: { pause: { times: 1 } } }", "`pause` is a `wait`, which calls nobody"),
+        ("answers: { pause: ok }\nexpect: { status: completed }", "`pause` is a `wait`, which calls nobody"),
+        ("expect: { calls: { act: { body: 1 } } }", "`body` is no part of what `act` sends"),
+    ] {
+        scenarios.push((scenario.to_owned(), vec![part.to_owned()]));
+    }
+    for (scenario, parts) in &scenarios {
+        let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+        all_fail(&[(scenario, &parts)])?;
+    }
+    Ok(())
+}
+
+fn a_wrong_shape_is_told() -> Result<(), String> {
+    all_fail(&[
+        ("expect: { calls: nonsense }", &["s.yaml:2:18: error[wrong-shape]: `calls` is a mapping, this is text"]),
+        ("expect: { calls: [nonsense] }", &["`calls` is a mapping, this is a list"]),
+        ("expect: { vars: [limit] }", &["s.yaml:2:17: error[wrong-shape]: `vars` is a mapping, this is a list"]),
+        ("expect: { calls: { pay: { times: 1.5 } } }", &["s.yaml:2:34: ", "`times` is a whole number, 0 or more"]),
+        ("expect: { calls: { pay: { times: 0, path: /x } } }", &["`path` is of a call that is never made"]),
+        ("expect: { calls: { pay: { query: a=b } } }", &["`query` is a mapping, this is text"]),
+        ("expect: { statu: completed }", &["s.yaml:2:11: error[unknown-key]", "did you mean `status`?"]),
+        ("expect: { status: complete }", &["`complete` is not a status", "did you mean `completed`?"]),
+        ("answers: [nonsense]\nexpect: { status: completed }", &["`answers` is a mapping, this is a list"]),
+        ("answers: { pay: [] }\nexpect: { status: completed }", &["s.yaml:2:17: ", "`pay` has no answer"]),
+        ("answers: { pay: {} }\nexpect: { status: completed }", &["s.yaml:2:17: ", "this answer says nothing"]),
+        (
+            "answers: { pay: { error: http.timeout, body: 1 } }\nexpect: { status: completed }",
+            &["s.yaml:2:40: error[misplaced-key]: `body` means nothing beside `error`"],
+        ),
+        (
+            "answers: { pay: { status: 204, message: no } }\nexpect: { status: completed }",
+            &["`message` means nothing beside `status`"],
+        ),
+        ("answers: { pay: { status: 99 } }\nexpect: { status: completed }", &["a number from 100 to 599"]),
+        ("answers: { pay: { status: 200.5 } }\nexpect: { status: completed }", &["a number from 100 to 599"]),
+        ("answers: { act: { error: activity.X, retryable: no } }\nexpect: { status: completed }", &["true or false"]),
+        ("answers: { pay: { headers: x } }\nexpect: { status: completed }", &["`headers` is a mapping, this is text"]),
+        (
+            "versions: ['1']\nexpect: { status: completed }",
+            &["s.yaml:2:12: ", "a version is a whole number, 1 or more"],
+        ),
+        ("versions: 1\nexpect: { status: completed }", &["`versions` is a list of versions, this is a number"]),
+        ("timeline: [ { after: 1h, together: [] } ]\nexpect: { status: completed }", &["nothing happens here"]),
+        ("timeline: [ { after: 1h, singal: go } ]\nexpect: { status: completed }", &["did you mean `signal`?"]),
+        (
+            "timeline: { after: 1h, signal: go }\nexpect: { status: completed }",
+            &["`timeline` is a list of what happens"],
+        ),
+        ("timeline: [ { after: 1h, worker: down } ]\nexpect: { status: completed }", &["the worker never comes back"]),
+        ("timeline: [ { after: 1h, worker: up } ]\nexpect: { status: completed }", &["the worker was not down"]),
+        ("scenarios: two\nexpect: { status: completed }", &["did you mean `scenario`?"]),
+    ])
+}
+
+fn answers_are_those_of_the_step() -> Result<(), String> {
+    let done = "\nexpect: { status: completed }";
+    for (answers, parts) in [
+        (
+            "answers: { act: { status: 500 } }",
+            [
+                "s.yaml:2:17: ",
+                "`act` cannot be answered like this",
+                "the answers of an activity are `ok`, `{ value, after }`",
+            ],
+        ),
+        (
+            "answers: { pay: { value: 1 } }",
+            ["s.yaml:2:17: ", "`pay` cannot be answered like this", "the answers of a service"],
+        ),
+        (
+            "answers: { tell: { status: 404 } }",
+            ["s.yaml:2:18: ", "`tell` cannot be answered like this", "send.not-running"],
+        ),
+        (
+            "answers: { pay: [ { error: http.503 }, ok ] }",
+            ["s.yaml:2:19: ", "`pay` cannot fail with `http.503` by itself", "`{ status: 503 }`"],
+        ),
+        (
+            "answers: { pay: { error: http.timeot } }",
+            ["s.yaml:2:17: ", "cannot fail with `http.timeot`", "did you mean `http.timeout`?"],
+        ),
+        ("answers: { act: { error: Boom } }", ["s.yaml:2:17: ", "cannot fail with `Boom`", "as in `activity.Boom`"]),
+        (
+            "answers: { tell: { error: gone } }",
+            ["s.yaml:2:18: ", "cannot fail with `gone`", "there are send.not-running, send.rejected"],
+        ),
+        (
+            "answers: { pay: { error: http.timeout, retryable: false } }",
+            ["s.yaml:2:17: ", "`pay` cannot be answered", "a service"],
+        ),
+    ] {
+        all_fail(&[(&format!("{answers}{done}"), &parts)])?;
+    }
+    Ok(())
+}
+
+/// The other way round: everything that the page allows, said truly.
+fn what_holds_passes() -> Result<(), String> {
+    let folder = Folder::new();
+    folder.write("definitions/Ship/v1.yaml", SHIP);
+    let scenarios = [
+        "answers: { inner.pay: { status: 404 } }\nexpect: { status: failed, error: http.404, path: [inner.pay] }",
+        "answers: { pay: { status: 404 }, outer.inner.pay: ok }\nexpect: { status: completed }",
+        "answers: { act: { value: 1 }, act.1: { error: activity.Full, retryable: false } }\nexpect: { error: activity.Full, calls: { act.0: { args: [1] }, act: { times: 2 } } }",
+        "timeline: [ { after: 1m, signal: og, refused: unknown } ]",
+        "timeline: [ { after: 1m, signal: go, payload: 1, refused: takes none } ]",
+        "timeline: [ { after: 1m, signal: paid, payload: {}, refused: payload-invalid } ]",
+        "timeline: [ { after: 2h, signal: go, refused: run-ended } ]\nexpect: { took: 1h }",
+        "timeline: [ { after: 1m, update: nobody, refused: unknown } ]",
+        "timeline: [ { after: 1m, update: set-limit, payload: 0, refused: too little } ]",
+        "timeline: [ { after: 1m, update: set-limit, payload: 7, error: unlucky } ]",
+        "timeline: [ { after: 1m, query: tenth, error: expression } ]",
+        "timeline: [ { after: 1m, signal: go } ]\nexpect: { unread: [go], vars: { limit: 3 } }",
+        "expect: { unread: [], never: [fails], calls: { pay: { query: { tag: [a, b], once: c, other: null } } } }",
+        "expect: { calls: { pay: { headers: { X-Tenant: t, x-other: null }, query: { tag: b } } } }",
+        "timeline: [ { after: 1m, signal: added, payload: 4 } ]\nexpect: { result: 4, path: [on.added.0.set~1, tell] }",
+    ];
+    for (at, scenario) in scenarios.iter().enumerate() {
+        folder.write(&format!("definitions/Ship/tests/{at}.yaml"), &format!("input: {{ k: a }}\n{scenario}\n"));
+    }
+    let (code, text) = once(&folder, &["test"], &[]);
+    let wanted = format!("{} passed, 0 failed", scenarios.len());
+    if code == 0 && text.contains(&wanted) { Ok(()) } else { Err(text) }
+}
+
+/// Each complaint once, with the versions it is about where it is not about all of them.
+fn check_reads_the_scenarios_too() -> Result<(), String> {
+    let folder = Folder::new();
+    let second = SHIP.replace("version: 1", "version: 2").replace("id: tell", "id: inform");
+    folder.write("definitions/Ship/v1.yaml", SHIP).write("definitions/Ship/v2.yaml", &second);
+    let good = "input: { k: a }\nversions: [1]\nexpect: { path: [tell] }\n";
+    folder.write("definitions/Ship/tests/good.yaml", good);
+    let (code, text) = once(&folder, &["check"], &[]);
+    if code != 0 || !text.contains("2 definitions, 1 scenario: 0 errors, ") {
+        return Err(text);
+    }
+    let wrong = "input: { k: 1 }\nexpect:\n  never: [nowhere]\n  path: [tell]\n";
+    folder.write("definitions/Ship/tests/wrong.yaml", wrong);
+    folder.write("definitions/Ship/tests/shape.yml", "input: { k: a }\nexpect: { calls: nonsense }\n");
+    folder.write("definitions/Ship/tests/version.yaml", &good.replace("[1]", "[1, 3]"));
+    folder.write("definitions/Ship/tests/nothing.yaml", "input: { k: a }\n");
+    let complaints = [
+        "wrong.yaml:1:13: error[expectation]: the input does not fit the process: at `/k`: ",
+        "wrong.yaml:3:11: error[expectation]: there is no step `nowhere` in the definition\n",
+        "wrong.yaml:4:10: error[expectation]: there is no step `tell` in the definition (version 2)\n",
+        "shape.yml:2:18: error[wrong-shape]: `calls` is a mapping, this is text\n",
+        "version.yaml:2:15: error[expectation]: there is no version 3 of Ship\n",
+        "nothing.yaml:1:1: error[expectation]: the scenario expects nothing, so it could not fail\n",
+    ];
+    let (code, text) = once(&folder, &["check"], &[]);
+    for complaint in complaints {
+        if code != 1 || text.matches(complaint).count() != 1 {
+            return Err(format!("`{complaint}` is not there once:\n{text}"));
+        }
+    }
+    if !text.contains("2 definitions, 5 scenarios: 6 errors, ") {
+        return Err(text);
+    }
+    // A folder of one process, and one file.
+    let (code, text) = once(&folder, &["check", "definitions/Ship"], &[]);
+    if code != 1 || !text.contains("2 definitions, 5 scenarios: 6 errors") {
+        return Err(text);
+    }
+    let (code, text) = once(&folder, &["check", "definitions/Ship/tests/wrong.yaml"], &[]);
+    if code != 1 || !text.contains("0 definitions, 1 scenario: 3 errors") {
+        return Err(text);
+    }
+    let (code, text) = once(&folder, &["check", "definitions/Ship/v1.yaml"], &[]);
+    if code != 0 || !text.contains("1 definition: 0 errors") {
+        return Err(text);
+    }
+    // What is wrong with a version that is not in order is told of the version.
+    folder.write("definitions/Ship/v2.yaml", &second.replace("steps:", "stepps:"));
+    let (code, text) = once(&folder, &["check"], &[]);
+    if code != 1 || text.contains("(version 2)") || text.contains("no version 2") {
+        return Err(text);
+    }
+    Ok(())
+}
+
+/// The scenarios in docs/language.md belong to the process at the top of that page.
+fn the_scenarios_of_the_page_hold() -> Result<(), String> {
+    let page = std::fs::read_to_string(crate::root().join("docs/language.md")).map_err(|e| e.to_string())?;
+    let fences = |kind: &str| {
+        let begins = format!("```yaml {kind}\n");
+        page.split(begins.as_str())
+            .skip(1)
+            .filter_map(|rest| rest.split("```").next())
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    let folder = Folder::new();
+    let definition = fences("definition").into_iter().next().ok_or("there is no definition on the page")?;
+    folder.write("definitions/OrderReminder/v1.yaml", &definition);
+    let scenarios = fences("scenario");
+    for (at, scenario) in scenarios.iter().enumerate() {
+        folder.write(&format!("definitions/OrderReminder/tests/{at}.yaml"), scenario);
+    }
+    let (code, text) = once(&folder, &["test"], &[]);
+    let wanted = format!("{} passed, 0 failed", scenarios.len());
+    if code == 0 && scenarios.len() > 2 && text.contains(&wanted) { Ok(()) } else { Err(text) }
+}
