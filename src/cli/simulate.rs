@@ -19,9 +19,16 @@ pub(super) struct Arguments {
     /// How the services answer, what happens when, and what is expected
     #[arg(long)]
     scenario: Option<PathBuf>,
+    /// How long the run is simulated, such as `30d`; for one that does not come to rest by itself
+    #[arg(long, value_parser = duration)]
+    until: Option<Duration>,
     /// `json` prints the trace as JSON lines
     #[arg(long, value_enum, default_value = "human")]
     format: Format,
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    Duration::parse(text).map_err(|e| e.to_string())
 }
 
 pub(super) fn run(arguments: &Arguments) -> u8 {
@@ -36,6 +43,9 @@ pub(super) fn run(arguments: &Arguments) -> u8 {
         Err(code) => code,
     }
 }
+
+/// Lines that are shown of a run that goes on and on.
+const SHOWN: usize = 200;
 
 type Prepared = (std::sync::Arc<crate::plan::Plan>, Scenario, Option<Source>);
 
@@ -59,6 +69,7 @@ fn prepare(arguments: &Arguments) -> Result<Prepared, u8> {
             COULD_NOT
         })?;
     }
+    scenario.until = arguments.until.or(scenario.until);
     let mut misfits = misfits(&plan, &scenario);
     if arguments.input.is_none() {
         misfits.extend(input_misfits(&plan, &scenario));
@@ -105,6 +116,10 @@ fn show(format: Format, plan: &crate::plan::Plan, scenario: &Scenario, report: &
         }
         Format::Human => human(plan, scenario, report),
     }
+    if report.unfinished && source.is_none() {
+        eprintln!("the run does not come to rest: say with `--until 30d` when to look at it");
+        return FINDINGS;
+    }
     let wrong = check(scenario, report);
     if let Some(source) = source {
         for mismatch in &wrong {
@@ -118,13 +133,18 @@ fn show(format: Format, plan: &crate::plan::Plan, scenario: &Scenario, report: &
 
 fn human(plan: &crate::plan::Plan, scenario: &Scenario, report: &Report) {
     println!("{} v{}  key {}  from {}", plan.process(), plan.version(), report.key, scenario.at);
-    for (at, trace) in &report.trace {
+    let shown = if report.unfinished { SHOWN } else { report.trace.len() };
+    for (at, trace) in report.trace.iter().take(shown) {
         if let Some(line) = words(trace) {
             let since = Duration(at.millis() - scenario.at.millis());
             println!("  {:>10}  {:<24} {line}", since.to_string(), trace.path);
         }
     }
+    if report.unfinished {
+        println!("  … and so on, {} lines of trace in all", report.trace.len());
+    }
     let end = match (&report.result, &report.error) {
+        (_, _) if report.unfinished => ", and going on".to_owned(),
         (Some(result), _) => format!(" with {}", to_json(result)),
         (_, Some(RunError { kind, message, .. })) => format!(" with {kind}: {message}"),
         _ => String::new(),

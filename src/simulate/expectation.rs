@@ -20,6 +20,9 @@ pub struct Mismatch {
 /// Everything in which the run is not as the scenario has it, in the order of the scenario's keys; a failure that was
 /// not expected comes first, since the rest follows from it.
 pub fn check(scenario: &Scenario, report: &Report) -> Vec<Mismatch> {
+    if let Some(unfinished) = unfinished(scenario, report) {
+        return vec![unfinished];
+    }
     let mut wrong = Vec::new();
     let unexpected = failure(scenario, report);
     let failed = unexpected.is_some();
@@ -74,6 +77,19 @@ pub fn check(scenario: &Scenario, report: &Report) -> Vec<Mismatch> {
     steps(expect, report, &mut wrong);
     calls(expect, report, &mut wrong);
     wrong
+}
+
+/// A run that goes on and on: nothing that is expected of it can be looked at.
+fn unfinished(scenario: &Scenario, report: &Report) -> Option<Mismatch> {
+    let whole = scenario.expect.as_ref().map_or(scenario.places.whole, |expect| expect.span);
+    let forward = match scenario.until {
+        None => "say when to look at it, as in `until: 30d`",
+        Some(_) => "let `until` be earlier",
+    };
+    let message =
+        format!("the run does not come to rest: after {} of its time it still goes on; {forward}", report.took);
+    let span = scenario.places.until.unwrap_or(whole);
+    report.unfinished.then(|| Mismatch { span, message, step: report.stood() })
 }
 
 /// A run that failed, where the scenario expects something else or does not speak of it.

@@ -13,10 +13,13 @@ use crate::machine::{
 use crate::plan::{Plan, example};
 use crate::value::{Duration, Time, Value};
 
-/// Events of one simulated run; beyond them, the simulation ends with what it has.
+/// Events of one simulated run, and lines of its trace (about 200 MB of them). A run that makes more is taken for one
+/// that does not come to rest by itself.
 const EVENTS: usize = 1_000_000;
+const LINES: usize = 1_000_000;
 
-/// The words for how a run stands, the same everywhere; `Waiting` is a run that nothing more happens to.
+/// The words for how a run stands, the same everywhere. `Waiting` is a run that only a message could wake, or that stood
+/// at the end of the scenario.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Status {
     Completed,
@@ -72,6 +75,8 @@ pub struct Report {
     pub replies: BTreeMap<usize, Replied>,
     /// The signals that were not taken, by the same places.
     pub refusals: BTreeMap<usize, Refusal>,
+    /// The bound of work was reached before the run came to rest: nothing can be said of how it goes on.
+    pub unfinished: bool,
 }
 
 impl Report {
@@ -90,7 +95,7 @@ pub enum Replied {
     Query(Result<Value, Refusal>),
 }
 
-/// Runs until the run ends or nothing more can happen. Errors: an input that the service would refuse.
+/// Runs until the run ends, nothing more can happen, or the scenario ends. Errors: an input that the service would refuse.
 pub fn simulate(plan: &Plan, scenario: &Scenario) -> Result<Report, Refused> {
     simulate_within(plan, scenario, EVENTS)
 }
@@ -120,6 +125,7 @@ pub fn simulate_within(plan: &Plan, scenario: &Scenario, events: usize) -> Resul
         happenings: scenario.timeline.iter().flat_map(|entry| &entry.together).collect(),
         replies: BTreeMap::new(),
         refusals: BTreeMap::new(),
+        unfinished: false,
         held: None,
         last: scenario.at,
     };
@@ -192,6 +198,7 @@ struct Host<'a> {
     happenings: Vec<&'a Happening>,
     replies: BTreeMap<usize, Replied>,
     refusals: BTreeMap<usize, Refusal>,
+    unfinished: bool,
     /// What has come while the worker is down.
     held: Option<Vec<Slot>>,
     last: Time,
@@ -211,7 +218,16 @@ impl Host<'_> {
             };
             self.schedule(self.scenario.at.plus(after), class, u64::try_from(at).unwrap_or(u64::MAX));
         }
-        for _ in 0..events {
+        let horizon = self.scenario.until.map(|until| self.scenario.at.plus(until));
+        for event in 0.. {
+            let due = self.queue.first_key_value().map(|(key, _)| key.0);
+            if due.is_none_or(|due| horizon.is_some_and(|horizon| due > horizon)) {
+                return;
+            }
+            if event == events || self.trace.len() > LINES {
+                self.unfinished = self.state.end().is_none();
+                return;
+            }
             let Some((key, slot)) = self.queue.pop_first() else { return };
             if self.state.end().is_some() && !matches!(slot.class, Class::Signal | Class::Update | Class::Query) {
                 continue;
@@ -493,6 +509,7 @@ impl Host<'_> {
             unread,
             replies: self.replies,
             refusals: self.refusals,
+            unfinished: self.unfinished,
         }
     }
 }

@@ -28,7 +28,7 @@ pub fn scenario_from(tree: &Node) -> (Option<Scenario>, Vec<Diagnostic>) {
     (scenario, reader.0)
 }
 
-const KEYS: [&str; 7] = ["scenario", "versions", "at", "input", "answers", "timeline", "expect"];
+const KEYS: [&str; 8] = ["scenario", "versions", "at", "input", "answers", "timeline", "until", "expect"];
 /// The ways to write an answer: the key that tells it, and those beside it.
 const ANSWERS: [(&str, &[&str]); 2] =
     [("error", &["error", "message", "after", "retryable"]), ("value", &["value", "after"])];
@@ -210,8 +210,22 @@ impl Reader {
         if let Some(timeline) = node.get("timeline") {
             self.timeline(timeline, &mut scenario);
         }
+        if let Some(until) = node.get("until") {
+            scenario.until = self.duration(until);
+            scenario.places.until = Some(until.span);
+            self.beyond(&scenario);
+        }
         scenario.expect = node.get("expect").map(|expect| self.expectation(expect));
         Some(scenario)
+    }
+
+    /// What stands on the timeline and would never happen.
+    fn beyond(&mut self, scenario: &Scenario) {
+        let Some(until) = scenario.until else { return };
+        for entry in scenario.timeline.iter().filter(|entry| entry.after > until) {
+            let message = format!("this never happens: the scenario ends after {until}");
+            self.complain(Code::WrongShape, entry.span, message, Some("leave it out, or let `until` be later"));
+        }
     }
 
     fn answers(&mut self, node: Option<&Node>, scenario: &mut Scenario) {

@@ -21,6 +21,8 @@ pub struct Scenario {
     pub answers: BTreeMap<String, Vec<Answer>>,
     /// In the order of `after`.
     pub timeline: Vec<Entry>,
+    /// From the start: nothing that is due later happens, and the run is looked at as it stands then.
+    pub until: Option<Duration>,
     pub expect: Option<Expectation>,
     /// Where all of it stands in its file.
     pub places: Places,
@@ -33,6 +35,7 @@ pub struct Places {
     /// One for each of `versions`.
     pub versions: Vec<Span>,
     pub input: Option<Node>,
+    pub until: Option<Span>,
     /// One for each of `answers`.
     pub answers: BTreeMap<String, AnswerPlaces>,
     /// One for each thing that happens on the timeline, in its order.
@@ -180,6 +183,7 @@ impl Scenario {
             input,
             answers: BTreeMap::new(),
             timeline: Vec::new(),
+            until: None,
             expect: None,
             places: Places::default(),
         }

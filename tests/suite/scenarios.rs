@@ -13,6 +13,7 @@ pub fn trials() -> Vec<Trial> {
         ("a_wrong_shape_is_told", a_wrong_shape_is_told),
         ("answers_are_those_of_the_step", answers_are_those_of_the_step),
         ("what_holds_passes", what_holds_passes),
+        ("a_run_without_end_needs_a_horizon", a_run_without_end_needs_a_horizon),
         ("check_reads_the_scenarios_too", check_reads_the_scenarios_too),
         ("the_scenarios_of_the_page_hold", the_scenarios_of_the_page_hold),
     ];
@@ -443,4 +444,79 @@ fn the_scenarios_of_the_page_hold() -> Result<(), String> {
     let (code, text) = once(&folder, &["test"], &[]);
     let wanted = format!("{} passed, 0 failed", scenarios.len());
     if code == 0 && scenarios.len() > 2 && text.contains(&wanted) { Ok(()) } else { Err(text) }
+}
+
+/// A run that never comes to rest is no waiting run; with `until` it is looked at as it stands then.
+fn a_run_without_end_needs_a_horizon() -> Result<(), String> {
+    const HEARTBEAT: &str = "fermata: 1
+process: Heart
+version: 1
+key: ${input.k}
+vars: { beats: 0 }
+signals: { stop: }
+queries: { beats: \"${beats}\" }
+steps:
+  - id: life
+    race:
+      death:
+        - id: stop
+          wait: { signal: stop }
+          forever: true
+      beating:
+        - while: true
+          do:
+            - id: pause
+              wait: 1h
+            - set: { beats: \"${beats + 1}\" }
+";
+    let folder = Folder::new();
+    folder.write("definitions/Heart/v1.yaml", HEARTBEAT);
+    let test = |scenario: &str| {
+        folder.write("definitions/Heart/tests/s.yaml", &format!("input: {{ k: a }}\n{scenario}\n"));
+        once(&folder, &["test"], &[])
+    };
+    let endless = "s.yaml:2:9: error[expectation]: the run does not come to rest: after ";
+    let (code, text) = test("expect: { status: waiting }");
+    if code != 1 || !text.contains(endless) || !text.contains("say when to look at it, as in `until: 30d`") {
+        return Err(text);
+    }
+    // What is due at that instant still happens, what is due later does not.
+    for (scenario, holds) in [
+        ("until: 10h\nexpect: { status: waiting, vars: { beats: 10 }, for: [stop, pause.10], took: 10h }", true),
+        ("until: 599m\nexpect: { status: waiting, vars: { beats: 9 }, took: 9h }", true),
+        ("until: 10h\ntimeline: [ { after: 10h, query: beats, returns: 10 } ]", true),
+        ("until: 10h\ntimeline: [ { after: 10h, signal: stop } ]\nexpect: { status: completed, took: 10h }", true),
+        ("timeline: [ { after: 30m, signal: stop } ]\nexpect: { status: completed, took: 30m }", true),
+        ("until: 10h\nexpect: { status: completed }", false),
+    ] {
+        let (code, text) = test(scenario);
+        if (code == 0) != holds {
+            return Err(format!("{scenario}\n{text}"));
+        }
+    }
+    for (scenario, part) in [
+        ("until: 10\nexpect: { status: waiting }", "s.yaml:2:8: error[duration]"),
+        (
+            "until: 10h\ntimeline:\n  - { after: 11h, signal: stop }\nexpect: { status: waiting }",
+            "s.yaml:4:5: error[wrong-shape]: this never happens: the scenario ends after 10h",
+        ),
+    ] {
+        let (code, text) = test(scenario);
+        if code != 1 || !text.contains(part) {
+            return Err(format!("{scenario}\n{text}"));
+        }
+    }
+    let simulate = |more: &[&str]| {
+        let arguments = ["simulate", "definitions/Heart/v1.yaml", "--input", "{\"k\": \"a\"}"];
+        once(&folder, &[&arguments, more].concat(), &[])
+    };
+    let (code, text) = simulate(&[]);
+    if code != 1 || !text.contains("the run does not come to rest: say with `--until 30d`") || text.len() > 40_000 {
+        return Err(format!("{code} {} {}", text.len(), text.get(..2000).unwrap_or(&text)));
+    }
+    let (code, text) = simulate(&["--until", "3h"]);
+    if code != 0 || !text.contains("waiting after 3h") {
+        return Err(text);
+    }
+    Ok(())
 }
