@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use super::{COULD_NOT, FINDINGS, Format, OK, colour};
 use crate::catalog::check_file;
 use crate::diagnostic::{Code, Diagnostic, Source, has_errors, render, render_all};
-use crate::machine::{RunError, Trace, What};
-use crate::simulate::{Report, Scenario, Status, check, input_misfits, misfits, read_scenario, simulate};
-use crate::value::{Duration, Time, Value, from_json, to_json};
+use crate::machine::RunError;
+use crate::simulate::{Report, Scenario, Status, check, input_misfits, lines, misfits, read_scenario, simulate};
+use crate::value::{Duration, Value, from_json, to_json};
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
@@ -110,8 +110,8 @@ fn input_of(text: &str) -> Result<Value, String> {
 fn show(format: Format, plan: &crate::plan::Plan, scenario: &Scenario, report: &Report, source: Option<&Source>) -> u8 {
     match format {
         Format::Json => {
-            for (_, trace) in &report.trace {
-                println!("{}", serde_json::to_string(trace).unwrap_or_default());
+            for line in lines(plan, scenario, report) {
+                println!("{}", line.json());
             }
         }
         Format::Human => human(plan, scenario, report),
@@ -133,11 +133,11 @@ fn show(format: Format, plan: &crate::plan::Plan, scenario: &Scenario, report: &
 
 fn human(plan: &crate::plan::Plan, scenario: &Scenario, report: &Report) {
     println!("{} v{}  key {}  from {}", plan.process(), plan.version(), report.key, scenario.at);
-    let shown = if report.unfinished { SHOWN } else { report.trace.len() };
-    for (at, trace) in report.trace.iter().take(shown) {
-        if let Some(line) = words(trace) {
-            let since = Duration(at.millis() - scenario.at.millis());
-            println!("  {:>10}  {:<24} {line}", since.to_string(), trace.path);
+    let shown = if report.unfinished { SHOWN } else { usize::MAX };
+    for line in lines(plan, scenario, report).take(shown) {
+        if let Some(words) = &line.words {
+            let since = Duration(line.at.millis() - scenario.at.millis()).to_string();
+            println!("  {}  {since:>8}  {:<24} {words}", line.at, line.path);
         }
     }
     if report.unfinished {
@@ -150,40 +150,4 @@ fn human(plan: &crate::plan::Plan, scenario: &Scenario, report: &Report) {
         _ => String::new(),
     };
     println!("{} after {}{end}", report.status.word(), report.took);
-    for position in &report.waiting {
-        let until = position.until.map_or(String::new(), |t: Time| format!(" until {t}"));
-        println!("  waiting at {}: for {}{until}", position.path, position.waits_for);
-    }
-}
-
-/// A line of the trace in words; `None` for what only repeats another line.
-fn words(trace: &Trace) -> Option<String> {
-    Some(match &trace.what {
-        What::Entered => return None,
-        What::Called { .. } => "called".to_owned(),
-        What::Ended { outcome, attempts } => match attempts {
-            Some(n) if *n > 1 => format!("answered {outcome}, attempt {n}"),
-            _ => format!("answered {outcome}"),
-        },
-        What::Armed { after } => format!("waits {}", Duration(*after)),
-        What::Fired => "time is up".to_owned(),
-        What::Set { name, .. } => format!("set {name}"),
-        What::Log { text } => format!("log: {text}"),
-        What::Skipped { error } => format!("passed over {error}"),
-        What::Caught { error } => format!("caught {error}"),
-        What::Suppressed { error } => format!("beside it failed with {error}"),
-        What::Received { signal, .. } => format!("signal {signal} into the inbox"),
-        What::Took { .. } => "took the signal".to_owned(),
-        What::Dead { signal, .. } => format!("signal {signal} could not be judged"),
-        What::Refused { event, reason } => format!("{event} refused: {reason}"),
-        What::Duplicate { event } => format!("{event} came twice"),
-        What::Updated { update, outcome } => format!("update {update} {outcome}"),
-        What::Unread { signals } => format!("never read: {}", signals.join(", ")),
-        What::Exit { error: Some(error), .. } => format!("failed with {error}"),
-        What::Exit { with: "return", .. } => "returned".to_owned(),
-        What::Exit { with: "cancelled", .. } => "cancelled".to_owned(),
-        What::Exit { .. } | What::End { .. } => return None,
-        What::Stray { event } => format!("nothing waited for {event}"),
-        What::CancelRequested => "cancel".to_owned(),
-    })
 }

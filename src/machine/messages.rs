@@ -8,7 +8,7 @@ use super::position::positions;
 use super::refusal::{Refusal, RefusalKind};
 use super::scope::{frozen, run_value};
 use super::state::{Frame, Message, MessageId, PendingKind, Role, State};
-use super::trace::What;
+use super::trace::{Shown, What};
 use super::turn::{Exit, Turn};
 use crate::expression::Failure;
 use crate::plan::{Action, Plan, Schema};
@@ -50,7 +50,8 @@ pub(super) fn deliver(turn: &mut Turn<'_>, name: &str, payload: Value) {
     if declared.keep_last {
         turn.state.inbox.retain(|message| message.name != name);
     }
-    turn.trace("", What::Received { signal: name.to_owned(), message: number });
+    let shown = Shown::of(&payload);
+    turn.trace("", What::Received { signal: name.to_owned(), message: number, payload: shown });
     let size = to_json(&payload).len();
     turn.state.inbox.push_back(Message { name: name.to_owned(), number, payload, size });
     let bytes: usize = turn.state.inbox.iter().map(|message| message.size).sum();
@@ -143,12 +144,14 @@ pub(super) fn refuse(turn: &mut Turn<'_>, number: u64, name: &str, refusal: Refu
 }
 
 fn answer(turn: &mut Turn<'_>, number: u64, name: &str, id: Option<String>, outcome: UpdateOutcome) {
-    let word = match &outcome {
-        UpdateOutcome::Returned(_) => "returned",
-        UpdateOutcome::Refused(_) => "refused",
-        UpdateOutcome::Failed(_) => "failed",
+    let (word, told) = match &outcome {
+        UpdateOutcome::Returned(value) => ("returned", Shown::of(value)),
+        UpdateOutcome::Refused(refusal) => ("refused", Shown::of(&Value::text(refusal.message.as_str()))),
+        UpdateOutcome::Failed(error) => {
+            ("failed", Shown::of(&Value::Text(format!("{}: {}", error.kind, error.message))))
+        }
     };
-    turn.trace("", What::Updated { update: name.to_owned(), outcome: word });
+    turn.trace("", What::Updated { update: name.to_owned(), outcome: word, told });
     if let Some(id) = id {
         remember(&mut turn.state.update_ids, (MessageId::new(name, id), outcome.clone()));
     }

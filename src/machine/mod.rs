@@ -30,7 +30,7 @@ pub use request::{Request, RequestError};
 pub use retry::next_attempt;
 pub use start::{Prepared, Refused, prepare};
 pub use state::{Run, State};
-pub use trace::{Trace, What, line_of, reply_of, strand_of};
+pub use trace::{Fault, Shown, Trace, What, is_pause, line_of, reply_of, strand_of};
 
 pub use crate::syntax::{ErrorType, Fit, Maker, Own, can_fit};
 

@@ -2,9 +2,10 @@
 //!
 //! No wall times, no ids of servers or workers, so that two hosts can be compared (R53).
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
+use super::error::RunError;
 use crate::plan::{Action, ListId, Plan, Schema, Step};
 use crate::syntax::ErrorType;
 use crate::value::{Value, to_json};
@@ -42,6 +43,8 @@ pub enum What {
     Set {
         name: String,
         value: String,
+        #[serde(skip)]
+        shown: Shown,
     },
     /// A line of the journal.
     Log {
@@ -49,24 +52,28 @@ pub enum What {
     },
     /// An error was noted and passed over by `on-error: skip`.
     Skipped {
-        error: ErrorType,
+        error: Fault,
     },
     /// A `catch` took an error.
     Caught {
-        error: ErrorType,
+        error: Fault,
     },
     /// An error beside one that had decided already (R18, R22, R25).
     Suppressed {
-        error: ErrorType,
+        error: Fault,
     },
     /// A message went into the inbox; `message` is its number among those of its name.
     Received {
         signal: String,
         message: u64,
+        #[serde(skip)]
+        payload: Shown,
     },
     /// A `wait` took a message.
     Took {
         message: u64,
+        #[serde(skip)]
+        payload: Shown,
     },
     /// The `where` of a wait failed on a message, which left the inbox (R9).
     Dead {
@@ -86,6 +93,9 @@ pub enum What {
     Updated {
         update: String,
         outcome: &'static str,
+        /// What was returned; else the words.
+        #[serde(skip)]
+        told: Shown,
     },
     /// Messages that nobody read, at the end (R12).
     Unread {
@@ -95,7 +105,7 @@ pub enum What {
     Exit {
         with: &'static str,
         #[serde(skip_serializing_if = "Option::is_none")]
-        error: Option<ErrorType>,
+        error: Option<Fault>,
     },
     /// An event that nothing waited for (R6).
     Stray {
@@ -107,8 +117,76 @@ pub enum What {
     End {
         status: &'static str,
         #[serde(skip_serializing_if = "Option::is_none")]
-        error: Option<ErrorType>,
+        error: Option<Fault>,
     },
+}
+
+/// Bytes of a value or of a message that a trace carries at most.
+const SHOWN: usize = 1024;
+/// Of a longer value its beginning.
+const BEGINNING: usize = 200;
+
+/// A value for people: its JSON, or of a long one the beginning and the size, so that a trace stays bounded. It is no
+/// part of what hosts compare: that is a digest, or the calls and answers themselves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shown {
+    json: String,
+    bytes: usize,
+}
+
+impl Shown {
+    pub(super) fn of(value: &Value) -> Shown {
+        let mut json = to_json(value);
+        let bytes = json.len();
+        if bytes > SHOWN {
+            cut(&mut json, BEGINNING);
+        }
+        Shown { json, bytes }
+    }
+
+    /// All of it as JSON, where it is not too long.
+    pub fn whole(&self) -> Option<&str> {
+        (self.json.len() == self.bytes).then_some(self.json.as_str())
+    }
+
+    /// All of it, or the beginning.
+    pub fn beginning(&self) -> &str {
+        &self.json
+    }
+
+    /// The size of all of it as JSON.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+}
+
+/// An error in a trace. Hosts compare its type; the words of many an error are those of the host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    pub kind: ErrorType,
+    pub message: String,
+}
+
+impl From<&RunError> for Fault {
+    fn from(error: &RunError) -> Fault {
+        let mut message = error.message.clone();
+        cut(&mut message, SHOWN);
+        Fault { kind: error.kind.clone(), message }
+    }
+}
+
+impl Serialize for Fault {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.kind.serialize(serializer)
+    }
+}
+
+/// Keeps so many bytes at most, whole characters.
+fn cut(text: &mut String, most: usize) {
+    if text.len() > most {
+        let end = (0..=most).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+        text.truncate(end);
+    }
 }
 
 /// A short digest of a value, for traces: 16 hexadecimal digits of SHA-256 over its JSON.
@@ -126,6 +204,11 @@ pub fn strand_of(plan: &Plan, path: &str) -> String {
 /// The line of the definition where the step of a path stands, where its source was there.
 pub fn line_of(plan: &Plan, path: &str) -> Option<usize> {
     walk(plan, path).0.map(|step| step.line).filter(|line| *line > 0)
+}
+
+/// Whether the step of a path lets time pass; a timer of any other step bounds it.
+pub fn is_pause(plan: &Plan, path: &str) -> bool {
+    walk(plan, path).0.is_some_and(|step| matches!(step.action, Action::Wait(_)))
 }
 
 /// The schema that the reply to the call at a path must fit, where there is one.

@@ -16,7 +16,7 @@ use super::refusal::Refusal;
 use super::scope::{self, FirstNames};
 use super::state::{Frame, Pending, PendingKind, Role, Stage, State, StepFrame, Strand};
 use super::steps::{self, Next};
-use super::trace::{Trace, What, digest};
+use super::trace::{Shown, Trace, What, digest};
 use super::{Output, messages};
 use crate::expression::{Expression, Failure, OPERATIONS, Scope, World};
 use crate::plan::{Action, ListId, Plan, Step, StepId};
@@ -465,8 +465,8 @@ impl<'a> Turn<'a> {
         });
         let limit = matches!(&exit, Exit::Error(error) if !error.catchable());
         if frame.struck && !wider && !limit {
-            if let Exit::Error(error) = exit {
-                self.trace(&frame.path, What::Suppressed { error: error.kind });
+            if let Exit::Error(error) = &exit {
+                self.trace(&frame.path, What::Suppressed { error: error.into() });
             }
             let message = format!("it took longer than {}", step.timeout.unwrap_or(Duration::ZERO));
             exit = Exit::Error(RunError::new(Own::Timeout, message, &frame.path));
@@ -478,13 +478,13 @@ impl<'a> Turn<'a> {
         if let (Exit::Error(error), true) = (&exit, step.skip_errors)
             && error.catchable()
         {
-            let error = error.kind.clone();
+            let error = error.into();
             self.trace(&frame.path, What::Skipped { error });
             exit = Exit::Value(Value::Null);
         }
         let (with, error) = match &exit {
             Exit::Value(_) => ("value", None),
-            Exit::Error(error) => ("error", Some(error.kind.clone())),
+            Exit::Error(error) => ("error", Some(error.into())),
             Exit::Return(_) => ("return", None),
             Exit::Break => ("break", None),
             Exit::Continue => ("continue", None),
@@ -535,7 +535,8 @@ impl<'a> Turn<'a> {
 
     /// Assigns to the level that the name belongs to (R26), and marks the waits that read it.
     pub fn assign(&mut self, id: u64, path: &str, name: &str, value: Value) {
-        self.trace(path, What::Set { name: name.to_owned(), value: digest(&value) });
+        let shown = Shown::of(&value);
+        self.trace(path, What::Set { name: name.to_owned(), value: digest(&value), shown });
         let plan = self.plan;
         for pending in self.state.pending.values_mut() {
             let PendingKind::Condition { stale: false } = pending.kind else { continue };

@@ -40,7 +40,7 @@ impl Turn<'_> {
         let undecided = join.decided.is_none();
         if let (false, Exit::Error(error)) = (undecided, &exit) {
             match error.catchable() {
-                true => self.trace(&frame.path, What::Suppressed { error: error.kind.clone() }),
+                true => self.trace(&frame.path, What::Suppressed { error: error.into() }),
                 // Also the limit that a loser meets fails the run (R5).
                 false => self.fail_run(error.clone()),
             }
@@ -65,7 +65,7 @@ impl Turn<'_> {
     /// cancel before it, except against a limit (R5).
     pub(super) fn fail_run(&mut self, error: RunError) {
         if self.state.failing.is_some() || (self.state.cancel.is_some() && error.catchable()) {
-            return self.trace("", What::Suppressed { error: error.kind });
+            return self.trace("", What::Suppressed { error: (&error).into() });
         }
         self.state.failing = Some(error);
         self.cancel_strand(MAIN);
@@ -106,7 +106,7 @@ impl Turn<'_> {
     fn main_ended(&mut self, exit: Exit) {
         let exit = match (self.state.failing.take(), exit) {
             (Some(first), Exit::Error(error)) => {
-                self.trace("", What::Suppressed { error: error.kind });
+                self.trace("", What::Suppressed { error: (&error).into() });
                 Exit::Error(first)
             }
             (Some(first), _) => Exit::Error(first),
@@ -127,7 +127,7 @@ impl Turn<'_> {
         };
         let (status, error) = match &end {
             End::Completed(_) => ("completed", None),
-            End::Failed(error) => ("failed", Some(error.kind.clone())),
+            End::Failed(error) => ("failed", Some(error.into())),
             End::Cancelled { .. } => ("cancelled", None),
         };
         if !self.state.inbox.is_empty() {

@@ -53,6 +53,17 @@ pub struct Deal {
     pub next: Option<Time>,
 }
 
+/// What the machine does not trace, since it does not reach it: told beside the trace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Beside {
+    /// Of the attempts that were dealt, one after which another follows.
+    Again(usize),
+    /// Of all that happens on the timeline, a query that was answered.
+    Queried(usize),
+    /// A message that was refused before it came to the machine.
+    Refused(usize),
+}
+
 /// What a simulated run did.
 #[derive(Debug, Clone)]
 pub struct Report {
@@ -63,6 +74,8 @@ pub struct Report {
     pub took: Duration,
     pub key: String,
     pub trace: Vec<(Time, Trace)>,
+    /// Each with the number of lines of the trace before it.
+    pub beside: Vec<(usize, Time, Beside)>,
     pub names: BTreeMap<String, Value>,
     /// Every attempt, in the order they began.
     pub attempts: Vec<(String, Value)>,
@@ -95,7 +108,8 @@ pub enum Replied {
     Query(Result<Value, Refusal>),
 }
 
-/// Runs until the run ends, nothing more can happen, or the scenario ends. Errors: an input that the service would refuse.
+/// Runs until the run ends, nothing more can happen, or the scenario ends. Errors: an input that the service would
+/// refuse.
 pub fn simulate(plan: &Plan, scenario: &Scenario) -> Result<Report, Refused> {
     simulate_within(plan, scenario, EVENTS)
 }
@@ -120,6 +134,7 @@ pub fn simulate_within(plan: &Plan, scenario: &Scenario, events: usize) -> Resul
         outcomes: BTreeMap::new(),
         used: BTreeMap::new(),
         trace: Vec::new(),
+        beside: Vec::new(),
         attempts: Vec::new(),
         deals: Vec::new(),
         happenings: scenario.timeline.iter().flat_map(|entry| &entry.together).collect(),
@@ -192,6 +207,7 @@ struct Host<'a> {
     /// How many answers of a list were dealt.
     used: BTreeMap<String, usize>,
     trace: Vec<(Time, Trace)>,
+    beside: Vec<(usize, Time, Beside)>,
     attempts: Vec<(String, Value)>,
     deals: Vec<Deal>,
     /// All that happens in the timeline, in order.
@@ -253,6 +269,11 @@ impl Host<'_> {
         let Some((at, Happening::Query { name, .. })) = self.happening(number) else { return };
         let answer = query(self.plan, &self.state, &name);
         self.replies.insert(at, Replied::Query(answer));
+        self.note(Beside::Queried(at));
+    }
+
+    fn note(&mut self, beside: Beside) {
+        self.beside.push((self.trace.len(), self.now, beside));
     }
 
     /// A worker that comes back finds all that has come meanwhile in one task (R1).
@@ -313,6 +334,7 @@ impl Host<'_> {
             if self.state.end().is_some() && (ended || signal.is_none()) {
                 if signal.is_some() {
                     self.refuse(slot.number, RefusalKind::RunEnded, "the run has ended");
+                    self.note(Beside::Refused(usize::try_from(slot.number).unwrap_or(usize::MAX)));
                 }
                 continue;
             }
@@ -353,6 +375,7 @@ impl Host<'_> {
                 match refusal(self.plan, &self.state, &name, &payload, id.as_deref()) {
                     Some(refusal) => {
                         self.replies.insert(at, Replied::Update(UpdateOutcome::Refused(refusal)));
+                        self.note(Beside::Refused(at));
                         None
                     }
                     None => Some(Event::Update { number, name, payload, id }),
@@ -468,8 +491,10 @@ impl Host<'_> {
             }
         };
         let attempt = flight.attempt;
-        if let Some(deal) = self.deals.iter_mut().rev().find(|d| d.path == flight.call.path && d.attempt == attempt) {
+        let dealt = self.deals.iter().rposition(|d| d.path == flight.call.path && d.attempt == attempt);
+        if let Some((at, deal)) = dealt.and_then(|at| Some((at, self.deals.get_mut(at)?))) {
             deal.next = next;
+            self.beside.extend(next.map(|_| (self.trace.len(), self.now, Beside::Again(at))));
         }
         match next {
             Some(next) => self.schedule(next, Class::AttemptBegins, number),
@@ -502,6 +527,7 @@ impl Host<'_> {
             took: Duration(self.last.millis() - self.scenario.at.millis()),
             key,
             trace: self.trace,
+            beside: self.beside,
             names: self.state.names().clone(),
             attempts: self.attempts,
             deals: self.deals,

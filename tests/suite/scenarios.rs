@@ -13,6 +13,7 @@ pub fn trials() -> Vec<Trial> {
         ("a_wrong_shape_is_told", a_wrong_shape_is_told),
         ("answers_are_those_of_the_step", answers_are_those_of_the_step),
         ("what_holds_passes", what_holds_passes),
+        ("simulate_shows_what_happened", simulate_shows_what_happened),
         ("a_run_without_end_needs_a_horizon", a_run_without_end_needs_a_horizon),
         ("check_reads_the_scenarios_too", check_reads_the_scenarios_too),
         ("the_scenarios_of_the_page_hold", the_scenarios_of_the_page_hold),
@@ -519,4 +520,119 @@ steps:
         return Err(text);
     }
     Ok(())
+}
+
+/// What happened, not that something did: values, requests, answers, messages, dates; for people and for programs.
+fn simulate_shows_what_happened() -> Result<(), String> {
+    const PARCEL: &str = "fermata: 1
+process: Parcel
+version: 1
+key: ${input.k}
+vars: { note: null, much: '' }
+signals:
+  scanned: { payload: { type: object, required: [place], properties: { place: { type: string } } } }
+updates:
+  rename: { payload: { type: string }, check: payload != '', otherwise: a name is wanted, returns: \"${payload + '!'}\" }
+queries:
+  note: ${note}
+steps:
+  - id: order
+    http: { service: shop, method: POST, path: /orders, query: { by: fermata }, body: { of: \"${input.k}\" } }
+    retry: { attempts: 2 }
+    save: order
+  - set: { note: { code: \"${order.body.code}\", words: \"${input.words}\" } }
+  - set: { much: \"${['0123456789', '0123456789'].map(|x| [x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x])}\" }
+  - log: ${len(much)} lists
+  - id: pack
+    activity: { name: Pack, queue: boxes, args: [1] }
+    on-error: skip
+  - id: scan
+    wait: { signal: scanned }
+    timeout: 2d
+  - id: tell
+    send: { signal: done, to: Order.o, payload: 7 }
+  - id: pause
+    wait: 1d
+  - fail: { error: lost, message: it was never seen again }
+";
+    const SCENARIO: &str = "at: '2026-03-01T10:00:00Z'
+input: { k: a, words: 'one two' }
+answers:
+  order: [ { status: 503 }, { after: 2s, status: 201, body: { code: 5 } } ]
+  pack: { error: activity.Full, message: no box is left, retryable: false }
+timeline:
+  - { after: 1h, update: rename, payload: '', refused: refused }
+  - { after: 1h, update: rename, payload: x }
+  - { after: 1h, query: note }
+  - { after: 2h, signal: scanned, payload: { place: Rome } }
+  - { after: 3d, signal: scanned, payload: { place: Oslo }, refused: run-ended }
+expect: { error: lost }
+";
+    let folder = Folder::new();
+    folder.write("definitions/Parcel/v1.yaml", PARCEL).write("s.yaml", SCENARIO);
+    let simulate = |more: &[&str]| {
+        let arguments = ["simulate", "definitions/Parcel/v1.yaml", "--scenario", "s.yaml"];
+        once(&folder, &[&arguments, more].concat(), &[])
+    };
+    let (code, text) = simulate(&[]);
+    let shown: Vec<String> = text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+    let digits = "\"0123456789\",".repeat(9);
+    for wanted in [
+        "2026-03-01T10:00:00Z 0s order called POST shop /orders?by=fermata with {\"of\":\"a\"}",
+        "2026-03-01T10:00:00Z 0s order attempt 1 answered 503, the next at 2026-03-01T10:00:01Z",
+        "2026-03-01T10:00:03Z 3s order answered 201 {\"code\":5}, attempt 2",
+        "2026-03-01T10:00:03Z 3s set~1 set note = {\"code\":5,\"words\":\"one two\"}",
+        &format!("2026-03-01T10:00:03Z 3s set~2 set much = [[{digits}\"… (1565 bytes)"),
+        "2026-03-01T10:00:03Z 3s pack called Pack on boxes with [1]",
+        "2026-03-01T10:00:03Z 3s pack answered activity.Full: no box is left",
+        "2026-03-01T10:00:03Z 3s pack passed over activity.Full: no box is left",
+        "2026-03-01T10:00:03Z 3s scan at most 2d, until 2026-03-03T10:00:03Z",
+        "2026-03-01T11:00:00Z 1h update rename refused: a name is wanted",
+        "2026-03-01T11:00:00Z 1h update rename returned \"x!\"",
+        "2026-03-01T11:00:00Z 1h query note answered {\"code\":5,\"words\":\"one two\"}",
+        "2026-03-01T12:00:00Z 2h signal scanned into the inbox: {\"place\":\"Rome\"}",
+        "2026-03-01T12:00:00Z 2h scan took the signal: {\"place\":\"Rome\"}",
+        "2026-03-01T12:00:00Z 2h tell called Order.o: signal done with 7",
+        "2026-03-01T12:00:00Z 2h pause waits 1d, until 2026-03-02T12:00:00Z",
+        "2026-03-02T12:00:00Z 1d2h pause time is up",
+        "2026-03-02T12:00:00Z 1d2h fail~1 failed with lost: it was never seen again",
+        "2026-03-04T10:00:00Z 3d signal scanned refused: the run has ended",
+        "failed after 1d2h with lost: it was never seen again",
+    ] {
+        if code != 0 || !shown.iter().any(|line| line == wanted) {
+            return Err(format!("`{wanted}` is not in:\n{text}"));
+        }
+    }
+    let (code, text) = simulate(&["--format", "json"]);
+    let lines: Vec<serde_json::Value> = text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    if code != 0 || lines.len() != text.lines().count() {
+        return Err(text);
+    }
+    for wanted in [
+        r#"{"at":"2026-03-01T10:00:00Z","path":"order","what":"called","request":{"service":"shop","method":"POST","path":"/orders","query":[["by","fermata"]],"body":{"of":"a"}}}"#,
+        r#"{"at":"2026-03-01T10:00:00Z","path":"order","what":"attempt","attempt":1,"status":503,"body":null,"next":"2026-03-01T10:00:01Z"}"#,
+        r#"{"at":"2026-03-01T10:00:03Z","path":"order","what":"ended","outcome":"ok","attempts":2,"status":201,"body":{"code":5}}"#,
+        r#"{"at":"2026-03-01T10:00:03Z","path":"set~1","what":"set","name":"note","value":{"code":5,"words":"one two"}}"#,
+        r#"{"at":"2026-03-01T10:00:03Z","path":"pack","what":"skipped","error":"activity.Full","message":"no box is left"}"#,
+        r#"{"at":"2026-03-01T10:00:03Z","path":"scan","what":"armed","after":172800000,"due":"2026-03-03T10:00:03Z"}"#,
+        r#"{"at":"2026-03-01T11:00:00Z","path":"","what":"refused","event":"update rename","reason":"a name is wanted"}"#,
+        r#"{"at":"2026-03-01T11:00:00Z","path":"","what":"updated","update":"rename","outcome":"returned","value":"x!"}"#,
+        r#"{"at":"2026-03-01T11:00:00Z","path":"","what":"queried","query":"note","value":{"code":5,"words":"one two"}}"#,
+        r#"{"at":"2026-03-01T12:00:00Z","path":"scan","what":"took","message":0,"payload":{"place":"Rome"}}"#,
+        r#"{"at":"2026-03-02T12:00:00Z","path":"","what":"end","status":"failed","error":"lost","message":"it was never seen again","step":"fail~1"}"#,
+    ] {
+        let wanted: serde_json::Value = serde_json::from_str(wanted).map_err(|e| e.to_string())?;
+        if !lines.contains(&wanted) {
+            return Err(format!("{wanted} is not in:\n{text}"));
+        }
+    }
+    // What is long is told by its size and its digest.
+    let much = lines.iter().find(|line| line["name"] == "much" && line["path"] == "set~2").ok_or("no line")?;
+    if much["bytes"] != 1565 || much["digest"].as_str().map(str::len) != Some(16) || !much["value"].is_null() {
+        return Err(much.to_string());
+    }
+    // A run that has not ended says where it stands, and when it will go on.
+    let (_, text) = simulate(&["--format", "json", "--until", "3h"]);
+    let last = r#"{"at":"2026-03-01T13:00:00Z","path":"pause","what":"waits","for":"the time","until":"2026-03-02T12:00:00Z"}"#;
+    if text.lines().any(|line| line == last) { Ok(()) } else { Err(text) }
 }

@@ -61,7 +61,7 @@ fn result(turn: &mut Turn<'_>, path: &str, each: &For, item: Option<&Value>, exi
         (Exit::Value(value), _) => Ok(value),
         (Exit::Continue, _) => Ok(Value::Null),
         (Exit::Error(error), OnError::Skip | OnError::Report) if error.catchable() => {
-            turn.trace(path, What::Skipped { error: error.kind.clone() });
+            turn.trace(path, What::Skipped { error: (&error).into() });
             Ok(match each.on_error {
                 OnError::Report => report(Some(item()), Value::Null, Some(&error)),
                 _ => Value::Null,

@@ -25,7 +25,7 @@ pub(super) fn branch_ended(
         Exit::Value(value) => value,
         Exit::Error(error) if reporting && error.catchable() => {
             let name = branches.get(index).map_or("", |(name, _)| name.as_str());
-            turn.trace(&format!("{path}.{name}"), What::Skipped { error: error.kind.clone() });
+            turn.trace(&format!("{path}.{name}"), What::Skipped { error: (&error).into() });
             report(None, Value::Null, Some(&error))
         }
         other => {

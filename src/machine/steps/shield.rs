@@ -22,7 +22,7 @@ pub(super) fn inside(
         (Stage::Finally(held), exit) => return Next::Done(after(turn, frame, *held, exit)),
         (Stage::Inside, Exit::Error(error)) if error.catchable() => match taker(turn, id, frame, catches, &error) {
             Ok(Some(catch)) => {
-                turn.trace(&frame.path, What::Caught { error: error.kind.clone() });
+                turn.trace(&frame.path, What::Caught { error: (&error).into() });
                 let names = BTreeMap::from([(catch.name.clone(), error.to_value())]);
                 return Next::Inside(Inner { list: catch.body, stage: Stage::Caught, path: None, names });
             }
@@ -68,13 +68,13 @@ fn after(turn: &mut Turn<'_>, frame: &StepFrame, held: Exit, exit: Exit) -> Exit
     match (held, exit) {
         // A limit is passed over by nothing, not even by what the `finally` had held (R5).
         (held, Exit::Error(limit)) if !limit.catchable() => {
-            if let Exit::Error(error) = held {
-                turn.trace(&frame.path, What::Suppressed { error: error.kind });
+            if let Exit::Error(error) = &held {
+                turn.trace(&frame.path, What::Suppressed { error: error.into() });
             }
             Exit::Error(limit)
         }
         (held @ (Exit::Error(_) | Exit::Cancelled), Exit::Error(error)) => {
-            turn.trace(&frame.path, What::Suppressed { error: error.kind });
+            turn.trace(&frame.path, What::Suppressed { error: (&error).into() });
             held
         }
         (_, error @ Exit::Error(_)) => error,

@@ -5,7 +5,7 @@ use super::Next;
 use crate::expression::Expression;
 use crate::machine::error::RunError;
 use crate::machine::state::{PendingKind, StepFrame};
-use crate::machine::trace::What;
+use crate::machine::trace::{Shown, What};
 use crate::machine::turn::{Exit, Turn};
 use crate::plan::{Action, Step};
 use crate::syntax::{Own, Written};
@@ -79,8 +79,8 @@ fn receive(turn: &mut Turn<'_>, id: u64, path: &str, signal: &str, condition: Op
             Ok(false) => at += 1,
             Ok(true) => {
                 turn.state.inbox.remove(at);
-                turn.trace(path, What::Took { message: number });
                 let [(_, payload)] = extra;
+                turn.trace(path, What::Took { message: number, payload: Shown::of(&payload) });
                 return Some(Next::value(payload));
             }
             Err(exit) => {
