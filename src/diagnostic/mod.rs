@@ -29,6 +29,16 @@ pub enum Severity {
     Warning,
 }
 
+impl Severity {
+    /// As it is printed, and as SARIF and GitHub call it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        }
+    }
+}
+
 /// One complaint. `message` is a lower-case fragment in the author's words; `help` is the way forward.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {

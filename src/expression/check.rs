@@ -112,7 +112,7 @@ impl<'a> Checker<'a> {
             }
             Kind::If { condition, then, other } => {
                 self.truth(condition, "the condition must be");
-                self.constant(condition);
+                self.constant(condition, true);
                 let (then, other) = (self.infer(then), self.infer(other));
                 Type::union([then, other])
             }
@@ -194,7 +194,7 @@ impl<'a> Checker<'a> {
                     _ => functions::find(name).map(|_| format!("a function is called: `.{name}(…)`")),
                 };
                 let message = format!("`{}` is {} and has no field `{name}`", self.text(base), other.describe());
-                self.report(if help.is_some() { "unknown-field" } else { "type-mismatch" }, span, message, help);
+                self.report("unknown-field", span, message, help);
                 Type::Any
             }
         }
@@ -256,17 +256,18 @@ impl<'a> Checker<'a> {
                 let other = problem.help.take().map_or(String::new(), |help| format!("{help}; "));
                 problem.help = Some(format!("{other}for a value that may be null write `a ?? b`"));
             }
-            self.constant(part);
+            self.constant(part, false);
         }
         Type::Bool
     }
 
-    /// A decision that is none.
-    fn constant(&mut self, node: &Node) {
+    /// A decision that is none: a whole one may be written for the reader, a part of one is a slip.
+    fn constant(&mut self, node: &Node, whole: bool) {
         // A comparison of constants says so itself.
         if node.is_constant() && !matches!(&node.kind, Kind::Binary { .. }) {
             let message = format!("`{}` is always the same", self.text(node));
             self.report("constant-condition", &node.span, message, Some(MEANT.to_owned()));
+            self.problems.last_mut().into_iter().for_each(|problem| problem.warning = whole);
         }
     }
 
@@ -295,7 +296,13 @@ impl<'a> Checker<'a> {
             } else {
                 format!("cannot compare {} and {}", left.describe(), right.describe())
             };
-            self.report("type-mismatch", &node.span, message, conversion(left.kinds() | right.kinds()));
+            // `a < b < c` compares what the first comparison says.
+            let chain = |side: &Node| matches!(&side.kind, Kind::Binary { operator, .. } if operator.is_order());
+            let help = match operator.is_order() && (chain(a) || chain(b)) {
+                true => Some("compare twice: `a < b && b < c`".to_owned()),
+                false => conversion(left.kinds() | right.kinds()),
+            };
+            self.report("type-mismatch", &node.span, message, help);
         } else if node.is_constant() || (self.text(a) == self.text(b) && !a.calls("uuid")) {
             let message = format!("`{}` is always the same", self.text(node));
             self.report("constant-condition", &node.span, message, Some(MEANT.to_owned()));
@@ -351,6 +358,8 @@ impl<'a> Checker<'a> {
             0 => {
                 let help = if operator == Operator::Add && (here | there) & TEXT != 0 {
                     Some("write it inside a text: \"…${x}\", or make a text of it: `text(x)`".to_owned())
+                } else if here | there == NUMBER | TIME {
+                    Some("a length of time is a duration: `days(x)`, `hours(x)`".to_owned())
                 } else {
                     conversion(here | there)
                 };

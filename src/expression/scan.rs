@@ -9,6 +9,9 @@ use std::ops::Range;
 
 use super::Problem;
 
+/// What word processors make of quotes.
+const TYPOGRAPHIC: [char; 4] = ['\u{2018}', '\u{2019}', '\u{201c}', '\u{201d}'];
+
 #[derive(Debug)]
 pub(super) struct Scan {
     /// What Rhai is given: as many characters in the same lines, `''` as `""`, comments as blanks.
@@ -93,7 +96,10 @@ impl Scanner<'_> {
                     });
                     continue;
                 }
-                '`' => self.complain(start..start + 1, "a back quote cannot begin a text", Some("put texts in `'…'`")),
+                '`' => {
+                    self.foreign(start, &['`'], "a back quote cannot begin a text", "put texts in `'…'`", scan);
+                    continue;
+                }
                 '$' => {
                     let help = if self.peek(1) == Some('{') {
                         "leave out `${` and `}`: this is an expression already"
@@ -109,11 +115,11 @@ impl Scanner<'_> {
                         Some("a map is written `#{ name: value }`"),
                     );
                 }
-                '\u{2018}' | '\u{2019}' | '\u{201c}' | '\u{201d}' => self.complain(
-                    start..start + c.len_utf8(),
-                    "a typographic quote cannot begin a text",
-                    Some("use the plain quote `'`"),
-                ),
+                c if TYPOGRAPHIC.contains(&c) => {
+                    let message = "a typographic quote cannot begin a text";
+                    self.foreign(start, &TYPOGRAPHIC, message, "use the plain quote `'`", scan);
+                    continue;
+                }
                 '(' | '[' | '{' => open.push((start, c)),
                 ')' | ']' | '}' => match open.pop() {
                     Some((from, opening)) if closes(opening, c) => {
@@ -167,6 +173,16 @@ impl Scanner<'_> {
         }
         let end = self.offset(self.at);
         self.complain(start..end, &format!("the text has no closing `{quote}`"), None);
+    }
+
+    /// A text in quotes that are none here: one complaint about both of them, where the text ends.
+    fn foreign(&mut self, start: usize, quotes: &[char], message: &str, help: &str, scan: &mut Scan) {
+        let rest = self.chars.get(self.at + 1..).unwrap_or_default();
+        let inside = rest.iter().position(|(_, c)| quotes.contains(c));
+        let behind = self.at + inside.map_or(1, |inside| inside + 2);
+        self.complain(start..self.offset(behind), message, Some(help));
+        scan.text.extend(self.chars.get(self.at..behind).unwrap_or_default().iter().map(|(_, c)| *c));
+        self.at = behind;
     }
 
     fn blank(&mut self, scan: &mut Scan, mut ended: impl FnMut(&Self) -> bool) {

@@ -325,7 +325,7 @@ impl Reader<'_> {
         let help = meant::constant(node).unwrap_or(match key {
             "id" | "process" => "it begins with a letter or digit and holds letters, digits, `-` and `_`; 100 at most",
             "service" if text.text.contains("://") => {
-                "name the service here; its address stands in `fermata.toml`, under `[services.NAME]`"
+                "name the service here; its address stands in `fermata.toml`, under `[service.NAME]`"
             }
             _ => "it begins with a letter or digit and holds letters, digits, `-`, `_` and `.`; 100 at most",
         });

@@ -138,8 +138,7 @@ pub(super) fn explain(said: &str, text: &str, at: usize) -> Diagnostic {
         return made(span, "a tab cannot indent a line", "indent with spaces: YAML allows no tabs there");
     }
     if said.contains("recursion") || said.contains("nesting") {
-        let help = "a definition nests at most 32 levels deep: move inner steps out of their `if`, or into a process \
-                    of their own";
+        let help = "a definition nests at most 32 levels deep: move inner steps or values further out";
         return made(here, "nested too deeply", help);
     }
     if line.text.starts_with('%') {

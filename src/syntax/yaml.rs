@@ -53,16 +53,18 @@ type Place = granit_parser::Span;
 impl<'a> Reader<'a> {
     fn document(&mut self) -> Result<Node, Diagnostic> {
         self.next()?; // the start of the stream
-        let empty = |span| {
-            Diagnostic::error(Code::Yaml, span, "the file is empty").help("a definition begins with `fermata: 1`")
+        // Nothing stands anywhere, so the place is the beginning.
+        let empty = || {
+            let complaint = Diagnostic::error(Code::Yaml, Span::default(), "the file is empty");
+            complaint.help("a definition begins with `fermata: 1`")
         };
         match self.next()? {
             (Event::DocumentStart(..), _) => {}
-            (_, span) => return Err(empty(span)),
+            _ => return Err(empty()),
         }
         let (event, span) = self.next()?;
         if let Event::DocumentEnd = event {
-            return Err(empty(span));
+            return Err(empty());
         }
         let node = self.node(event, span)?;
         self.next()?; // the end of the document

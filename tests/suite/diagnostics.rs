@@ -1,12 +1,16 @@
-//! `tests/diagnostics/NAME.yaml` with `NAME.txt`: a definition and every complaint about it, as printed. `BLESS=1` writes
-//! the texts anew.
+//! `tests/diagnostics/NAME.yaml`: a definition that says at its head what is to be said about it, one line for each
+//! complaint: `# expect: error unknown-key at 12`, or `# expect: nothing`. One that cannot begin with a comment has these
+//! lines in `NAME.expect`. They are written by hand, and nothing writes them anew. `NAME.txt` is the record of every
+//! complaint as printed; `BLESS=1` writes that.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use fermata::diagnostic::{Code, Source, render_all};
+use fermata::diagnostic::{Code, Diagnostic, Source, render_all};
 use fermata::plan::{Home, from_yaml};
 use libtest_mimic::Trial;
+
+const MARK: &str = "# expect: ";
 
 pub fn trials() -> Vec<Trial> {
     let mut trials: Vec<Trial> = crate::files("tests/diagnostics", "yaml")
@@ -17,20 +21,117 @@ pub fn trials() -> Vec<Trial> {
         })
         .collect();
     trials.push(crate::trial("diagnostic::every_code_has_its_line_in_the_docs", documented));
+    trials.push(crate::trial("diagnostic::an_expectation_holds_both_ways", both_ways));
+    trials.push(crate::trial("diagnostic::every_record_has_its_definition", records));
     trials
 }
 
 fn run(path: &Path) -> Result<(), String> {
     let text = std::fs::read_to_string(path).map_err(|e| e.to_string())?;
+    let aside = std::fs::read_to_string(path.with_extension("expect")).ok();
     let (_, complaints) = from_yaml(&text, &Home::default());
     let name = path.file_name().unwrap().to_string_lossy().into_owned();
-    let found = render_all(&complaints, &Source::new(name, text), false);
-    let expected = path.with_extension("txt");
+    let source = Source::new(name, text.as_str());
+    let found = render_all(&complaints, &source, false);
+    let record = path.with_extension("txt");
     if crate::bless() {
-        return std::fs::write(&expected, &found).map_err(|e| e.to_string());
+        std::fs::write(&record, &found).map_err(|e| e.to_string())?;
     }
-    let wanted = std::fs::read_to_string(&expected).map_err(|e| format!("{}: {e}", expected.display()))?;
-    if wanted == found { Ok(()) } else { Err(format!("expected:\n{wanted}\nfound:\n{found}")) }
+    let held = expected(&text, aside.as_deref()).and_then(|wanted| hold(wanted, found_in(&complaints, &source)));
+    held.map_err(|wrong| format!("{wrong}\n\n{found}"))?;
+    let recorded = std::fs::read_to_string(&record).map_err(|e| format!("{}: {e}", record.display()))?;
+    if recorded == found { Ok(()) } else { Err(format!("recorded:\n{recorded}\nfound:\n{found}")) }
+}
+
+/// Complaints in the form of the expectations, sorted.
+fn found_in(complaints: &[Diagnostic], source: &Source) -> Vec<String> {
+    let words = |complaint: &Diagnostic| {
+        let line = source.position(complaint.span.start).line;
+        format!("{} {} at {line}", complaint.severity.word(), complaint.code.slug())
+    };
+    let mut found: Vec<String> = complaints.iter().map(words).collect();
+    found.sort_unstable();
+    found
+}
+
+/// What a definition says at its head, or beside it; sorted. Errors: it says nothing, or says it where nobody looks.
+fn expected(text: &str, aside: Option<&str>) -> Result<Vec<String>, String> {
+    let head: Vec<&str> = text.lines().map_while(|line| line.strip_prefix(MARK)).collect();
+    let said = match (aside, head.is_empty()) {
+        (None, false) => head,
+        (Some(aside), true) => {
+            let line = |line| str::strip_prefix(line, MARK).ok_or(format!("not an expectation: {line}"));
+            aside.lines().map(line).collect::<Result<_, _>>()?
+        }
+        (None, true) => return Err(format!("it begins without a line `{MARK}…`")),
+        (Some(_), false) => return Err("it says twice what it expects".to_owned()),
+    };
+    if aside.is_none() && text.lines().filter(|line| line.trim_start().starts_with(MARK.trim())).count() != said.len() {
+        return Err(format!("`{}` stands at the very top only", MARK.trim()));
+    }
+    let mut wanted: Vec<String> = match said.as_slice() {
+        ["nothing"] => Vec::new(),
+        some => some.iter().map(|line| (*line).to_owned()).collect(),
+    };
+    wanted.sort_unstable();
+    Ok(wanted)
+}
+
+/// Each complaint is expected, each as often as it is found, and nothing else.
+fn hold(wanted: Vec<String>, found: Vec<String>) -> Result<(), String> {
+    let without = |all: &[String], taken: &[String]| {
+        let mut left = all.to_vec();
+        for one in taken {
+            left.iter().position(|other| other == one).map(|at| left.remove(at));
+        }
+        left
+    };
+    let (missing, surplus) = (without(&wanted, &found), without(&found, &wanted));
+    let lines = missing.iter().map(|line| format!("expected, and not found: {line}"));
+    let lines: Vec<String> =
+        lines.chain(surplus.iter().map(|line| format!("found, and not expected: {line}"))).collect();
+    if lines.is_empty() { Ok(()) } else { Err(lines.join("\n")) }
+}
+
+fn both_ways() -> Result<(), String> {
+    let definition = "fermata: 1\nprocess: P\nversion: 1\nkey: ${input.id}\nsteps:\n  - log: ${nix}\n  - log: ${nix}\n";
+    let judged = |head: &str, aside: Option<&str>| {
+        let text = format!("{head}{definition}");
+        let (_, complaints) = from_yaml(&text, &Home::default());
+        expected(&text, aside)
+            .and_then(|wanted| hold(wanted, found_in(&complaints, &Source::new("v1.yaml", text.as_str()))))
+    };
+    let (one, other) = ("# expect: error unknown-name at 8\n", "# expect: error unknown-name at 9\n");
+    for (head, aside, words) in [
+        (format!("{one}{other}"), None, ""),
+        (format!("{other}{one}"), None, ""),
+        (String::new(), Some("# expect: error unknown-name at 6\n# expect: error unknown-name at 7\n"), ""),
+        (String::new(), None, "begins without"),
+        (format!("# A note.\n{one}"), None, "begins without"),
+        (format!("{one}# A note.\n{other}"), None, "at the very top"),
+        (format!("{one}{other}"), Some(one), "twice"),
+        (String::new(), Some("error unknown-name at 6\n"), "not an expectation"),
+        ("# expect: nothing\n".into(), None, "found, and not expected: error unknown-name at 7"),
+        (other.replace('9', "7"), None, "found, and not expected: error unknown-name at 8"),
+        (format!("{one}{one}"), None, "expected, and not found: error unknown-name at 8"),
+        (format!("{one}{other}").replace("error", "warning"), None, "not found: warning unknown-name at 8"),
+        (format!("{one}{other}").replace("-name", "-key"), None, "not found: error unknown-key at 8"),
+    ] {
+        match judged(&head, aside) {
+            Ok(()) if words.is_empty() => {}
+            Err(wrong) if !words.is_empty() && wrong.contains(words) => {}
+            other => return Err(format!("{head}{aside:?}: {other:?}, and not {words}")),
+        }
+    }
+    Ok(())
+}
+
+fn records() -> Result<(), String> {
+    let beside = ["txt", "expect"].into_iter().flat_map(|ending| crate::files("tests/diagnostics", ending));
+    match beside.into_iter().find(|path| !path.with_extension("yaml").exists()) {
+        Some(path) => Err(format!("{}: its definition is gone", path.display())),
+        None => Ok(()),
+    }
 }
 
 /// `docs/diagnostics.md` has a heading for each code, and no other.
