@@ -56,6 +56,7 @@ codes! {
     ConstantCondition = "constant-condition",
     NotACondition = "not-a-condition",
     WrongArguments = "wrong-arguments",
+    AlwaysFails = "always-fails",
     PlainText = "plain-text",
     // names and flow
     ReservedName = "reserved-name",

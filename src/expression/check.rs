@@ -1,24 +1,32 @@
-//! Tree and types to problems. A problem is said only where it is certain: every value the types allow would fail.
+//! Tree and types to problems. An error is said only where it is certain: every value the types allow would fail. What
+//! fails for some of them, a field that need not be there or a null, is a warning.
+
+mod missing;
+mod operators;
 
 use std::ops::Range;
 
+use super::constants::Failing;
 use super::functions::{self, Function, takes};
 use super::tree::{Kind, Node, Operator};
 use super::types::{Field, Fields, Type, Types};
 use super::{Problem, habits, similar};
 use crate::value::Value;
+use missing::Perhaps;
 
-pub(super) fn check(tree: &Node, source: &str, scope: &Types) -> (Type, Vec<Problem>) {
-    let mut checker = Checker { source, scope, frames: Vec::new(), problems: Vec::new() };
-    let ty = checker.infer(tree);
+pub(super) fn check(tree: &Node, source: &str, failing: &[Failing], scope: &Types) -> (Type, Vec<Problem>) {
+    let mut checker = Checker { source, scope, frames: Vec::new(), problems: Vec::new(), perhaps: Vec::new() };
+    let ty = checker.infer(tree, false);
+    checker.failing(failing);
+    checker.perhaps(tree);
     checker.problems.sort_by_key(|problem| (problem.range.start, problem.range.end));
     checker.problems.dedup();
     (ty, checker.problems)
 }
 
-pub(super) fn condition(tree: &Node, source: &str, scope: &Types) -> Vec<Problem> {
-    let (ty, mut problems) = check(tree, source, scope);
-    if ty.kinds() & takes::BOOL == 0 && problems.is_empty() {
+pub(super) fn condition(tree: &Node, source: &str, failing: &[Failing], scope: &Types) -> Vec<Problem> {
+    let (ty, mut problems) = check(tree, source, failing, scope);
+    if ty.kinds() & takes::BOOL == 0 && problems.iter().all(|problem| problem.warning) {
         let message = format!("the condition is {}, not true or false", ty.describe());
         problems.push(Problem::error("not-a-condition", tree.span.clone(), &message, truth_help(&ty)));
     }
@@ -41,45 +49,97 @@ struct Checker<'a> {
     source: &'a str,
     scope: &'a Types,
     /// Parameters of the closures around the node, innermost last.
-    frames: Vec<(&'a str, Type)>,
+    frames: Vec<Frame<'a>>,
     problems: Vec<Problem>,
+    /// What fails for some values, by what is read.
+    perhaps: Vec<Perhaps>,
 }
+
+struct Frame<'a> {
+    name: &'a str,
+    ty: Type,
+    /// Whether the type is that of a schema, and not of what happens to be assigned somewhere.
+    settled: bool,
+}
+
+/// Most errors about one expression; as many warnings.
+const MOST: usize = 100;
 
 impl<'a> Checker<'a> {
     fn report(&mut self, code: &'static str, range: &Range<usize>, message: String, help: Option<String>) {
-        self.problems.push(Problem { code, range: range.clone(), message, help, warning: false });
+        if self.problems.len() < MOST {
+            self.problems.push(Problem { code, range: range.clone(), message, help, warning: false });
+        }
+    }
+
+    /// What fails whatever is read, unless its types are complained about already.
+    fn failing(&mut self, failing: &[Failing]) {
+        let said = self.problems.len();
+        for found in failing {
+            let mut said = self.problems.iter().take(said);
+            if said.any(|problem| problem.range.start < found.part.end && found.part.start < problem.range.end) {
+                continue;
+            }
+            let message = format!("this always fails: {}", found.message);
+            self.report("always-fails", &found.range, message, found.help.clone());
+            if let (false, Some(problem)) = (found.always, self.problems.last_mut()) {
+                problem.message = format!("this fails whenever it is computed: {}", found.message);
+                problem.warning = true;
+            }
+        }
     }
 
     fn text(&self, node: &Node) -> &'a str {
         self.source.get(node.span.clone()).unwrap_or_default()
     }
 
-    fn infer(&mut self, node: &'a Node) -> Type {
+    /// The text of a node where it fits into a help.
+    fn short(&self, node: &Node) -> &'a str {
+        Some(self.text(node)).filter(|text| text.len() <= 40 && !text.contains('\n')).unwrap_or("…")
+    }
+
+    /// `lenient` where `??` or `?.` stands behind: then a missing field is null.
+    fn infer(&mut self, node: &'a Node, lenient: bool) -> Type {
         match &node.kind {
             Kind::Constant(value) => Type::of(value),
             Kind::Name(name) => self.name(name, node),
             Kind::List(items) => {
-                let items: Vec<Type> = items.iter().map(|item| self.infer(item)).collect();
+                let items: Vec<Type> = items.iter().map(|item| self.infer(item, false)).collect();
                 Type::List(Box::new(Type::union(items)))
             }
             Kind::Map(entries) => {
-                let mut fields = Fields::default();
-                for (key, item) in entries {
-                    fields.known.insert(key.clone(), Field { ty: self.infer(item), required: true });
-                }
-                Type::Map(fields)
+                let field = |(key, item): &'a (String, Node)| {
+                    (key.clone(), Field { ty: self.infer(item, false), required: true })
+                };
+                Type::Map(Fields { known: entries.iter().map(field).collect(), open: false })
             }
             Kind::Field { base, name, name_span, optional } => {
-                let ty = self.infer(base);
-                self.field(&ty, base, name, name_span, *optional)
+                if let Some(help) = self.elsewhere(base, name) {
+                    let message = format!("there is no name `{}` here", self.text(base));
+                    self.report("unknown-name", &base.span, message, Some(help));
+                    return Type::Any;
+                }
+                let (lenient, before) = (lenient || *optional, self.perhaps.len());
+                let ty = self.infer(base, lenient);
+                if !lenient {
+                    self.perhaps_null(&ty, base);
+                    self.perhaps_missing(&ty, node, base, name, name_span);
+                    self.lengthen(before, node, base, name);
+                }
+                self.field(&ty, base, name, name_span, lenient)
             }
-            Kind::Index { base, index, optional } => self.index(base, index, *optional),
-            Kind::Slice { base, from, to, .. } => {
-                let ty = self.infer(base);
+            Kind::Index { base, index, optional } => self.index(node, base, index, lenient || *optional),
+            Kind::Slice { base, from, to, optional, .. } => {
+                let lenient = lenient || *optional;
+                let ty = self.infer(base, lenient);
                 self.wants(&ty, takes::LIST | takes::TEXT, base, "a part is taken of a list or a text");
+                if !lenient {
+                    self.perhaps_null(&ty, base);
+                }
                 for end in from.iter().chain(to) {
-                    let ty = self.infer(end);
+                    let ty = self.infer(end, false);
                     self.wants(&ty, takes::NUMBER, end, "a position is a number");
+                    self.perhaps_null(&ty, end);
                 }
                 ty
             }
@@ -89,71 +149,144 @@ impl<'a> Checker<'a> {
                 Type::Bool
             }
             Kind::Negate(inner) => {
-                let ty = self.infer(inner);
+                let ty = self.infer(inner, false);
                 self.wants(&ty, takes::NUMBER | takes::DURATION, inner, "`-` takes a number");
+                self.perhaps_null(&ty, inner);
                 if ty == Type::Any { Type::Any } else { ty }
             }
             Kind::Binary { operator, left, right } => {
-                let (a, b) = (self.infer(left), self.infer(right));
+                let whole = self.text(node);
+                if *operator == Operator::Subtract && habits::moment(whole) == Some(whole) {
+                    let message = format!("`{whole}` subtracts numbers");
+                    let help = format!("a date is text: `'{whole}'`");
+                    self.report("expression-syntax", &node.span, message, Some(help));
+                    return Type::Any;
+                }
+                if *operator == Operator::Subtract
+                    && let Some(help) = self.dashed(left)
+                {
+                    let message = "there is no such name here".to_owned();
+                    self.report("unknown-name", &node.span, message, Some(help));
+                    return Type::Any;
+                }
+                let (a, b) = (self.infer(left, false), self.infer(right, false));
                 self.binary(*operator, node, (left, &a), (right, &b))
             }
             Kind::And(parts) => self.parts(parts, "`&&` takes"),
             Kind::Or(parts) => self.parts(parts, "`||` takes"),
-            Kind::Coalesce(parts) => {
-                let last = parts.len().saturating_sub(1);
-                let mut types = Vec::new();
-                for (at, part) in parts.iter().enumerate() {
-                    let ty = self.infer(part);
-                    types.push(if at < last { ty.not_null() } else { ty });
-                }
-                Type::union(
-                    types.into_iter().enumerate().filter(|(at, ty)| *at == last || *ty != Type::Null).map(|(_, ty)| ty),
-                )
-            }
+            Kind::Coalesce(parts) => self.coalesce(parts, lenient),
             Kind::If { condition, then, other } => {
                 self.truth(condition, "the condition must be");
                 self.constant(condition, true);
-                let (then, other) = (self.infer(then), self.infer(other));
+                let (then, other) = (self.infer(then, lenient), self.infer(other, lenient));
                 Type::union([then, other])
             }
             Kind::Closure { body, .. } => {
                 let message = "a closure is no value: it stands inside a list function".to_owned();
                 self.report("type-mismatch", &node.span, message, None);
-                self.infer(body);
+                self.infer(body, false);
                 Type::Any
             }
         }
     }
 
+    fn coalesce(&mut self, parts: &'a [Node], lenient: bool) -> Type {
+        let last = parts.len().saturating_sub(1);
+        let mut types = Vec::new();
+        for (at, part) in parts.iter().enumerate() {
+            let (before, perhaps) = (self.problems.len(), self.perhaps.len());
+            let ty = self.infer(part, lenient || at < last);
+            if at == last {
+                types.push(ty);
+                continue;
+            }
+            // A field may be missing and a variable null; what is computed is neither.
+            let computed = matches!(
+                &part.kind,
+                Kind::Constant(_)
+                    | Kind::List(_)
+                    | Kind::Map(_)
+                    | Kind::Call { .. }
+                    | Kind::Not(_)
+                    | Kind::Negate(_)
+                    | Kind::Binary { .. }
+                    | Kind::And(_)
+                    | Kind::Or(_)
+            );
+            // What is constant may fail, which says more.
+            let computed = computed && (!part.is_constant() || matches!(part.kind, Kind::Constant(_)));
+            if computed && ty.kinds() & takes::NULL == 0 && self.problems.len() == before {
+                let message = format!("`{}` is never null, so what stands behind `??` is never taken", self.text(part));
+                let help = "put `??` at the value that may be missing: `(x ?? 0) + 1`";
+                self.report("constant-condition", &part.span, message, Some(help.to_owned()));
+                if let Some(problem) = self.problems.last_mut() {
+                    problem.warning = true;
+                }
+                self.perhaps.truncate(perhaps);
+            }
+            types.extend(Some(ty.not_null()).filter(|ty| *ty != Type::Null));
+        }
+        Type::union(types)
+    }
+
+    /// What to write for a field of a name that only other languages have.
+    fn elsewhere(&self, base: &Node, field: &str) -> Option<String> {
+        let Kind::Name(name) = &base.kind else { return None };
+        if self.knows(name) || self.scope.hints.contains_key(name) || self.input_has(name) {
+            return None;
+        }
+        habits::root(name, Some(field))
+    }
+
+    /// The same for `steps.my-step.output`, which reads as a difference.
+    fn dashed(&self, left: &Node) -> Option<String> {
+        let mut left = left;
+        while let Kind::Binary { operator: Operator::Subtract, left: inner, .. } = &left.kind {
+            left = inner;
+        }
+        let Kind::Field { base, name, .. } = &left.kind else { return None };
+        let rest = self.source.get(left.span.end..).and_then(|rest| rest.strip_prefix('-'))?;
+        let glued = rest.starts_with(|c: char| c.is_ascii_alphabetic());
+        let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_' && c != '-').unwrap_or(rest.len());
+        let name = format!("{name}_{}", rest.get(..end)?.replace('-', "_"));
+        self.elsewhere(base, &name).filter(|_| glued)
+    }
+
+    fn knows(&self, name: &str) -> bool {
+        self.scope.names.contains_key(name) || self.frames.iter().any(|frame| frame.name == name)
+    }
+
+    fn input_has(&self, name: &str) -> bool {
+        matches!(self.scope.names.get("input"), Some(Type::Map(fields)) if fields.known.contains_key(name))
+    }
+
     fn name(&mut self, name: &str, node: &Node) -> Type {
-        if let Some((_, ty)) = self.frames.iter().rev().find(|(param, _)| *param == name) {
-            return ty.clone();
+        if let Some(frame) = self.frames.iter().rev().find(|frame| frame.name == name) {
+            return frame.ty.clone();
         }
         if let Some(ty) = self.scope.names.get(name) {
             return ty.clone();
         }
-        let input = match self.scope.names.get("input") {
-            Some(Type::Map(fields)) if fields.known.contains_key(name) => Some(format!("did you mean `input.{name}`?")),
-            _ => None,
-        };
-        let known = self.scope.names.keys().map(String::as_str).chain(self.frames.iter().map(|(param, _)| *param));
-        let help = match habits::name(name) {
-            Some(help) => Some(help.to_owned()),
-            None if self.scope.hints.contains_key(name) => self.scope.hints.get(name).cloned(),
-            None if input.is_some() => input,
-            None if functions::find(name).is_some() => Some(format!("a function is called: `{name}(…)`")),
-            None => similar(name, known).map(|near| format!("did you mean `{near}`?")),
-        };
+        let known = || self.scope.names.keys().map(String::as_str).chain(self.frames.iter().map(|frame| frame.name));
+        let help = habits::name(name)
+            .map(str::to_owned)
+            .or_else(|| self.scope.hints.get(name).cloned())
+            .or_else(|| self.input_has(name).then(|| format!("did you mean `input.{name}`?")))
+            .or_else(|| habits::root(name, None))
+            .or_else(|| functions::find(name).map(|_| format!("a function is called: `{name}(…)`")))
+            .or_else(|| similar(name, known()).map(|near| format!("did you mean `{near}`?")))
+            .or_else(|| habits::vague(name).map(str::to_owned));
         self.report("unknown-name", &node.span, format!("there is no name `{name}` here"), help);
         Type::Any
     }
 
-    fn field(&mut self, ty: &Type, base: &Node, name: &str, span: &Range<usize>, optional: bool) -> Type {
-        let orelse_null = |ty: Type| if optional { Type::union([ty, Type::Null]) } else { ty };
+    /// `lenient` where what is missing is null.
+    fn field(&mut self, ty: &Type, base: &Node, name: &str, span: &Range<usize>, lenient: bool) -> Type {
         match ty {
             Type::Any => Type::Any,
             Type::Map(fields) => match fields.known.get(name) {
-                Some(field) => orelse_null(field.ty.clone()),
+                Some(field) if field.required || !lenient => field.ty.clone(),
+                Some(field) => Type::union([field.ty.clone(), Type::Null]),
                 None if fields.open => Type::Any,
                 None => {
                     let near = similar(name, fields.known.keys().map(String::as_str));
@@ -175,19 +308,22 @@ impl<'a> Checker<'a> {
                     Type::Map(fields) => fields.open || fields.known.contains_key(name),
                     other => matches!(other, Type::Any),
                 };
+                let is_map_without = |member: &Type| matches!(member, Type::Map(fields) if !fields.open && !fields.known.contains_key(name));
                 let mut found: Vec<Type> = Vec::new();
                 let fitting: Vec<&Type> = members.iter().filter(may).collect();
                 if fitting.is_empty() {
                     // The first map, where there is one, says best what is wrong.
                     let worst = members.iter().find(|member| matches!(member, Type::Map(_))).or(members.first());
-                    return worst.map_or(Type::Any, |worst| self.field(worst, base, name, span, optional));
+                    return worst.map_or(Type::Any, |worst| self.field(worst, base, name, span, lenient));
                 }
+                let nothing = lenient && members.iter().any(|member| *member == Type::Null || is_map_without(member));
                 for member in fitting {
-                    found.push(self.field(member, base, name, span, optional));
+                    found.push(self.field(member, base, name, span, lenient));
                 }
+                found.extend(nothing.then_some(Type::Null));
                 Type::union(found)
             }
-            Type::Null if optional => Type::Null,
+            Type::Null if lenient => Type::Null,
             other => {
                 let help = match name {
                     "length" | "size" | "count" | "len" => Some(format!("did you mean `len({})`?", self.text(base))),
@@ -200,11 +336,20 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn index(&mut self, base: &'a Node, index: &'a Node, optional: bool) -> Type {
-        let (ty, at) = (self.infer(base), self.infer(index));
-        if let Kind::Constant(Value::Text(name)) = &index.kind {
-            return self.field(&ty, base, name, &index.span, optional);
+    fn index(&mut self, node: &Node, base: &'a Node, index: &'a Node, lenient: bool) -> Type {
+        let before = self.perhaps.len();
+        let (ty, at) = (self.infer(base, lenient), self.infer(index, false));
+        if !lenient {
+            self.perhaps_null(&ty, base);
         }
+        if let Kind::Constant(Value::Text(name)) = &index.kind {
+            if !lenient {
+                self.perhaps_missing(&ty, node, base, name, &index.span);
+                self.lengthen(before, node, base, name);
+            }
+            return self.field(&ty, base, name, &index.span, lenient);
+        }
+        self.perhaps_null(&at, index);
         self.wants(&at, takes::NUMBER | takes::TEXT, index, "a position is a number, a key is a text");
         self.wants(&ty, takes::LIST | takes::TEXT | takes::MAP, base, "only lists, texts and maps are looked up in");
         let by_number = at.kinds() & takes::TEXT == 0;
@@ -222,8 +367,9 @@ impl<'a> Checker<'a> {
                 self.report("type-mismatch", &index.span, "a map is looked up by text, not by number".to_owned(), None);
                 Type::Any
             }
+            Type::List(_) if lenient => Type::union([ty.item(), Type::Null]),
             Type::List(_) => ty.item(),
-            Type::Text => Type::Text,
+            Type::Text if !lenient => Type::Text,
             _ => Type::Any,
         }
     }
@@ -236,7 +382,8 @@ impl<'a> Checker<'a> {
     }
 
     fn truth(&mut self, node: &'a Node, what: &str) {
-        let ty = self.infer(node);
+        let ty = self.infer(node, false);
+        self.perhaps_null(&ty, node);
         if ty.kinds() & takes::BOOL == 0 {
             let message = format!("{what} true or false, and `{}` is {}", self.text(node), ty.describe());
             self.report("type-mismatch", &node.span, message, truth_help(&ty).map(str::to_owned));
@@ -271,111 +418,6 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn binary(&mut self, operator: Operator, node: &Node, left: (&Node, &Type), right: (&Node, &Type)) -> Type {
-        let ((a, left), (b, right)) = ((left.0, left.1), (right.0, right.1));
-        if operator == Operator::In {
-            self.membership(node, (a, left), (b, right));
-            return Type::Bool;
-        }
-        if !operator.is_equality() && !operator.is_order() {
-            return self.arithmetic(operator, node, left, right);
-        }
-        const ORDERED: u16 = takes::NUMBER | takes::TEXT | takes::TIME | takes::DURATION;
-        let (mut here, mut there) = (left.kinds(), right.kinds());
-        let mut both = here & there;
-        if operator.is_equality() && (here | there) & takes::NULL != 0 {
-            both |= takes::NULL;
-        }
-        if operator.is_order() {
-            both &= ORDERED;
-            (here, there) = (here & ORDERED, there & ORDERED);
-        }
-        if both == 0 {
-            let message = if operator.is_order() && (here == 0 || there == 0) && left.kinds() & right.kinds() != 0 {
-                format!("{} has no order", left.describe())
-            } else {
-                format!("cannot compare {} and {}", left.describe(), right.describe())
-            };
-            // `a < b < c` compares what the first comparison says.
-            let chain = |side: &Node| matches!(&side.kind, Kind::Binary { operator, .. } if operator.is_order());
-            let help = match operator.is_order() && (chain(a) || chain(b)) {
-                true => Some("compare twice: `a < b && b < c`".to_owned()),
-                false => conversion(left.kinds() | right.kinds()),
-            };
-            self.report("type-mismatch", &node.span, message, help);
-        } else if node.is_constant() || (self.text(a) == self.text(b) && !a.calls("uuid")) {
-            let message = format!("`{}` is always the same", self.text(node));
-            self.report("constant-condition", &node.span, message, Some(MEANT.to_owned()));
-            // Two constants may be written for the reader; the same thing on both sides is a slip.
-            if let (true, Some(problem)) = (node.is_constant(), self.problems.last_mut()) {
-                problem.warning = true;
-            }
-        }
-        Type::Bool
-    }
-
-    fn membership(&mut self, node: &Node, item: (&Node, &Type), whole: (&Node, &Type)) {
-        self.wants(whole.1, takes::LIST | takes::TEXT | takes::MAP, whole.0, "`in` looks into a list, a text or a map");
-        let within = match whole.1 {
-            Type::List(inner) => inner.kinds() | takes::NULL,
-            Type::Text | Type::Map(_) => takes::TEXT,
-            _ => takes::ANY,
-        };
-        if item.1.kinds() & within == 0 && item.1.kinds() & takes::NULL == 0 {
-            let message = format!("cannot look for {} in {}", item.1.describe(), whole.1.describe());
-            self.report("type-mismatch", &node.span, message, None);
-        }
-    }
-
-    fn arithmetic(&mut self, operator: Operator, node: &Node, left: &Type, right: &Type) -> Type {
-        use takes::{DURATION, LIST, NUMBER, TEXT, TIME};
-        // Every pair of kinds that the operator takes, and what it gives.
-        const ADD: &[(u16, u16, u16)] = &[
-            (NUMBER, NUMBER, NUMBER),
-            (TEXT, TEXT, TEXT),
-            (LIST, LIST, LIST),
-            (TIME, DURATION, TIME),
-            (DURATION, TIME, TIME),
-            (DURATION, DURATION, DURATION),
-        ];
-        const SUBTRACT: &[(u16, u16, u16)] =
-            &[(NUMBER, NUMBER, NUMBER), (TIME, DURATION, TIME), (TIME, TIME, DURATION), (DURATION, DURATION, DURATION)];
-        const MULTIPLY: &[(u16, u16, u16)] =
-            &[(NUMBER, NUMBER, NUMBER), (DURATION, NUMBER, DURATION), (NUMBER, DURATION, DURATION)];
-        const DIVIDE: &[(u16, u16, u16)] =
-            &[(NUMBER, NUMBER, NUMBER), (DURATION, NUMBER, DURATION), (DURATION, DURATION, NUMBER)];
-        let pairs = match operator {
-            Operator::Add => ADD,
-            Operator::Subtract => SUBTRACT,
-            Operator::Multiply => MULTIPLY,
-            Operator::Divide => DIVIDE,
-            _ => &[(NUMBER, NUMBER, NUMBER)],
-        };
-        let (here, there) = (left.kinds(), right.kinds());
-        let fitting = pairs.iter().filter(|(a, b, _)| here & a != 0 && there & b != 0);
-        let gives = fitting.fold(0, |gives, (_, _, result)| gives | result);
-        match gives {
-            0 => {
-                let help = if operator == Operator::Add && (here | there) & TEXT != 0 {
-                    Some("write it inside a text: \"…${x}\", or make a text of it: `text(x)`".to_owned())
-                } else if here | there == NUMBER | TIME {
-                    Some("a length of time is a duration: `days(x)`, `hours(x)`".to_owned())
-                } else {
-                    conversion(here | there)
-                };
-                let message = format!("cannot {} {} and {}", operator.verb(), left.describe(), right.describe());
-                self.report("type-mismatch", &node.span, message, help);
-                Type::Any
-            }
-            NUMBER => Type::Number,
-            TEXT => Type::Text,
-            TIME => Type::Time,
-            DURATION => Type::Duration,
-            LIST => Type::List(Box::new(Type::union([left.item(), right.item()]))),
-            _ => Type::Any,
-        }
-    }
-
     fn call(&mut self, name: &'a str, span: &Range<usize>, args: &'a [Node], node: &Node) -> Type {
         if let [Node { kind: Kind::Name(module), span: at }, ..] = args
             && module.starts_with(|c: char| c.is_ascii_uppercase())
@@ -392,7 +434,7 @@ impl<'a> Checker<'a> {
             let help = help.or_else(|| similar(name, functions::names()).map(|near| format!("did you mean `{near}`?")));
             self.report("unknown-function", span, format!("there is no function `{name}`"), help);
             for arg in args.iter().filter(|arg| !matches!(arg.kind, Kind::Closure { .. })) {
-                self.infer(arg);
+                self.infer(arg, false);
             }
             return Type::Any;
         };
@@ -406,11 +448,15 @@ impl<'a> Checker<'a> {
                     if let Some(message) = function.closure_problem(params.len()) {
                         self.report("wrong-arguments", &arg.span, message, None);
                     }
-                    self.closure(function, params, body, types.first().unwrap_or(&Type::Any))
+                    let list = args.first().map(|list| (list, types.first().cloned().unwrap_or_default()));
+                    self.closure(function, params, body, list)
                 }
                 _ => {
                     let before = self.problems.len();
-                    let ty = self.infer(arg);
+                    let ty = self.infer(arg, false);
+                    if function.takes.get(at).is_some_and(|taken| taken & takes::NULL == 0) {
+                        self.perhaps_null(&ty, arg);
+                    }
                     if self.problems.len() == before
                         && let Some(message) = function.argument_problem(at, ty.kinds(), &ty.describe())
                     {
@@ -422,6 +468,14 @@ impl<'a> Checker<'a> {
                 }
             };
             types.push(ty);
+        }
+        if let (true, [only], [ty]) = (matches!(name, "max" | "min"), args, types.as_slice())
+            && ty.kinds() & takes::LIST == 0
+            && ty.kinds() & (takes::NUMBER | takes::TEXT | takes::TIME | takes::DURATION) != 0
+        {
+            let message =
+                format!("`{name}` takes a list or two values, and `{}` is {}", self.text(only), ty.describe());
+            self.report("wrong-arguments", span, message, None);
         }
         if name == "sum" {
             self.summable(types.get(1).cloned().unwrap_or_else(|| types.first().map_or(Type::Any, Type::item)), node);
@@ -436,15 +490,24 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn closure(&mut self, function: &Function, params: &'a [String], body: &'a Node, list: &Type) -> Type {
+    fn closure(
+        &mut self,
+        function: &Function,
+        params: &'a [String],
+        body: &'a Node,
+        list: Option<(&'a Node, Type)>,
+    ) -> Type {
         let outer = self.frames.len();
+        let settled = list.as_ref().is_some_and(|(node, _)| self.settled(node));
+        let item = list.map_or(Type::Any, |(_, ty)| ty.item());
         let types = if function.name == "reduce" {
-            [Type::Any, list.item(), Type::Number]
+            [(Type::Any, false), (item, settled), (Type::Number, false)]
         } else {
-            [list.item(), Type::Number, Type::Any]
+            [(item, settled), (Type::Number, false), (Type::Any, false)]
         };
-        self.frames.extend(params.iter().map(String::as_str).zip(types));
-        let ty = self.infer(body);
+        let frame = |(name, (ty, settled)): (&'a String, (Type, bool))| Frame { name, ty, settled };
+        self.frames.extend(params.iter().zip(types).map(frame));
+        let ty = self.infer(body, false);
         if matches!(function.name, "filter" | "all" | "some") && ty.kinds() & takes::BOOL == 0 {
             let message =
                 format!("the closure must give true or false, and `{}` is {}", self.text(body), ty.describe());
@@ -453,21 +516,4 @@ impl<'a> Checker<'a> {
         self.frames.truncate(outer);
         ty
     }
-}
-
-/// How one kind is made of another.
-fn conversion(kinds: u16) -> Option<String> {
-    let both = |a: u16, b: u16| kinds == a | b;
-    let help = if both(takes::TEXT, takes::NUMBER) {
-        "read the text as a number: `number(x)`"
-    } else if both(takes::TEXT, takes::TIME) {
-        "read the text as a time: `time(x)`"
-    } else if both(takes::TEXT, takes::DURATION) {
-        "read the text as a duration: `duration(x)`"
-    } else if both(takes::NUMBER, takes::DURATION) {
-        "make a duration of the number: `hours(x)`, `minutes(x)`"
-    } else {
-        return None;
-    };
-    Some(help.to_owned())
 }

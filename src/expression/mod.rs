@@ -5,6 +5,7 @@
 //! and any clock or source of chance but the [`World`] it is handed.
 
 mod check;
+mod constants;
 mod evaluate;
 mod functions;
 mod habits;
@@ -21,13 +22,15 @@ mod types;
 mod corpus;
 
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::value::{Time, Value};
 
 pub use habits::similar;
 pub use meter::{LIST, OPERATIONS, TEXT};
+pub use scan::invisible;
 pub use template::Template;
+pub use tree::Asked;
 pub use types::{Field, Fields, Type, Types};
 
 /// A parsed expression. Plain data: cheap to clone, safe to share between threads.
@@ -39,13 +42,14 @@ struct Parsed {
     tree: tree::Node,
     names: Vec<(String, Range<usize>)>,
     paths: Vec<Vec<String>>,
+    failing: OnceLock<Vec<constants::Failing>>,
 }
 
 /// Something an author should change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     /// `expression-syntax`, `unknown-name`, `unknown-function`, `wrong-arguments`, `unknown-field`, `type-mismatch`,
-    /// `constant-condition`, `not-a-condition`, `unclosed-hole`.
+    /// `constant-condition`, `not-a-condition`, `always-fails`, `perhaps-missing`, `unclosed-hole`.
     pub code: &'static str,
     /// Bytes of the text that was parsed.
     pub range: Range<usize>,
@@ -97,7 +101,7 @@ impl Expression {
         }
         paths.sort();
         paths.dedup();
-        Ok(Expression(Arc::new(Parsed { source: source.to_owned(), tree, names, paths })))
+        Ok(Expression(Arc::new(Parsed { source: source.to_owned(), tree, names, paths, failing: OnceLock::new() })))
     }
 
     pub fn source(&self) -> &str {
@@ -123,14 +127,24 @@ impl Expression {
         self.0.tree.is_constant()
     }
 
+    /// What it asks for, as name and fields: whether that is missing or null is known to its author.
+    pub fn asks(&self) -> Asked {
+        self.0.tree.asks()
+    }
+
     /// The type it gives in a scope of these types, and every problem.
     pub fn check(&self, scope: &Types) -> (Type, Vec<Problem>) {
-        check::check(&self.0.tree, self.source(), scope)
+        check::check(&self.0.tree, self.source(), self.failing(), scope)
     }
 
     /// As [`Expression::check`], for a place that takes true/false only.
     pub fn check_condition(&self, scope: &Types) -> Vec<Problem> {
-        check::condition(&self.0.tree, self.source(), scope)
+        check::condition(&self.0.tree, self.source(), self.failing(), scope)
+    }
+
+    /// Found once: definitions are looked through several times until the types of names are known.
+    fn failing(&self) -> &[constants::Failing] {
+        self.0.failing.get_or_init(|| constants::failing(&self.0.tree))
     }
 
     pub fn evaluate(&self, scope: &dyn Scope, world: &mut World<'_>) -> Result<Value, Failure> {

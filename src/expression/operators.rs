@@ -148,17 +148,26 @@ fn number(operator: Operator, a: Decimal, b: Decimal) -> Result<Decimal, String>
         Operator::Multiply => a.checked_mul(b),
         Operator::Divide => a.checked_div(b),
         Operator::Remainder => a.checked_rem(b),
-        Operator::Power => {
-            let exponent = Some(b).filter(|b| b.fract().is_zero()).and_then(|b| b.to_i64());
-            match exponent {
-                Some(exponent) if (-1_000..=1_000).contains(&exponent) && !(a.is_zero() && exponent < 0) => {
-                    a.checked_powi(exponent)
-                }
-                Some(_) => None,
-                None => return Err("`**` takes a whole number on its right".to_owned()),
-            }
-        }
+        Operator::Power => power(a, exponent(b)?),
         _ => None,
     };
     result.ok_or_else(|| OVERFLOW.to_owned())
+}
+
+/// The right side of `**`.
+pub(super) fn exponent(b: Decimal) -> Result<i64, String> {
+    let whole = Some(b).filter(|b| b.fract().is_zero()).and_then(|b| b.to_i64());
+    let whole = whole.ok_or_else(|| "`**` takes a whole number on its right".to_owned())?;
+    Some(whole).filter(|e| (-1_000..=1_000).contains(e)).ok_or_else(|| "`**` takes up to 1000 on its right".to_owned())
+}
+
+fn power(a: Decimal, exponent: i64) -> Option<Decimal> {
+    if exponent >= 0 {
+        return a.checked_powi(exponent);
+    }
+    match a.checked_powi(-exponent) {
+        Some(power) => Decimal::ONE.checked_div(power),
+        // What is divided by so much is nothing in 28 digits.
+        None => Some(Decimal::ZERO),
+    }
 }

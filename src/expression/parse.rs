@@ -19,10 +19,12 @@ use super::tree::{Kind, Node, Operator};
 use super::{Problem, habits::CLOSURE_HELP};
 use crate::value::{Decimal, Value};
 
-/// Longest source, most words, deepest nesting. Bounded so that no tree can exhaust the stack.
+/// Longest source, most words. Bounded, as the depth is, so that no tree can exhaust the stack.
 const SOURCE: usize = 16 * 1024;
 const WORDS: usize = 4_000;
-const NESTING: usize = 64;
+/// Levels as Rhai counts them: up to four for a bracket, of which `scan` allows 32.
+const LEVELS: usize = 140;
+/// The deepest tree.
 const DEPTH: usize = 128;
 
 /// Reads a source; on failure all problems found.
@@ -39,7 +41,8 @@ pub(super) fn parse(source: &str) -> Result<Node, Vec<Problem>> {
     let words = Rc::new(RefCell::new(Vec::new()));
     let compiled = engine(&words).compile_expression(&scan.text);
     let at = |read: &Read| place(&scan, read.position).unwrap_or(source.len());
-    let words: Vec<Word> = words.take().into_iter().map(|read| Word { at: at(&read), text: read.text }).collect();
+    let words: Vec<Word> =
+        words.take().into_iter().map(|read| Word { at: at(&read), text: read.text, is_value: read.is_value }).collect();
     let ast = compiled.map_err(|error| {
         let at = place(&scan, error.position()).unwrap_or(source.len());
         vec![habits::explain(source, &words, error.err_type(), at)]
@@ -67,7 +70,7 @@ type Words = Rc<RefCell<Vec<Read>>>;
 fn engine(words: &Words) -> Engine {
     let mut engine = Engine::new_raw();
     engine.set_optimization_level(OptimizationLevel::None);
-    engine.set_max_expr_depths(NESTING, NESTING);
+    engine.set_max_expr_depths(LEVELS, LEVELS);
     let words = Rc::clone(words);
     // Deprecated only in name: Rhai calls the hook volatile, and its version is pinned.
     #[expect(deprecated, reason = "the hook is volatile, not going away; rhai is pinned exactly")]
@@ -160,12 +163,12 @@ impl Lowering<'_> {
             Stmt::If(flow, position) => {
                 let start = self.at(*position);
                 let condition = self.expr(&flow.expr, depth + 1)?;
-                let then = self.block(flow.body.statements(), start, depth + 1)?;
+                let then = self.block(flow.body.statements(), start, depth)?;
                 if flow.branch.is_empty() {
                     let help = "write `if … { … } else { null }`";
                     return self.refuse(self.word(start), "an `if` needs an `else` here", Some(help));
                 }
-                let other = self.block(flow.branch.statements(), start, depth + 1)?;
+                let other = self.block(flow.branch.statements(), start, depth)?;
                 // The bracket that closes the last branch is the first one behind what it holds.
                 let rest = self.source.get(other.span.end..).unwrap_or_default();
                 let end = rest.find('}').map_or(other.span.end, |at| other.span.end + at + 1);

@@ -8,6 +8,11 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::Problem;
+use super::habits::TOO_DEEP;
+
+/// Most brackets and closures inside one another.
+const NESTING: usize = 32;
+const UNNEST: &str = "keep a part of it in a variable with `set`";
 
 /// What word processors make of quotes.
 const TYPOGRAPHIC: [char; 4] = ['\u{2018}', '\u{2019}', '\u{201c}', '\u{201d}'];
@@ -76,6 +81,8 @@ impl Scanner<'_> {
 
     fn run(&mut self, scan: &mut Scan) {
         let mut open: Vec<(usize, char)> = Vec::new();
+        // The closures around, each with the brackets around it.
+        let mut closures: Vec<usize> = Vec::new();
         while let Some(c) = self.peek(0) {
             let start = self.offset(self.at);
             match c {
@@ -96,15 +103,11 @@ impl Scanner<'_> {
                     });
                     continue;
                 }
-                '`' => {
-                    self.foreign(start, &['`'], "a back quote cannot begin a text", "put texts in `'…'`", scan);
-                    continue;
-                }
                 '$' => {
-                    let help = if self.peek(1) == Some('{') {
-                        "leave out `${` and `}`: this is an expression already"
-                    } else {
-                        "names stand without `$`"
+                    let help = match (self.peek(1), self.peek(2)) {
+                        (Some('{'), Some('{')) => "leave out `${{` and `}}`: this is an expression already",
+                        (Some('{'), _) => "leave out `${` and `}`: this is an expression already",
+                        _ => "names stand without `$`",
                     };
                     self.complain(start..start + 1, "`$` cannot stand in an expression", Some(help));
                 }
@@ -115,12 +118,39 @@ impl Scanner<'_> {
                         Some("a map is written `#{ name: value }`"),
                     );
                 }
-                c if TYPOGRAPHIC.contains(&c) => {
-                    let message = "a typographic quote cannot begin a text";
-                    self.foreign(start, &TYPOGRAPHIC, message, "use the plain quote `'`", scan);
+                '`' | '\u{2018}' | '\u{2019}' | '\u{201a}' | '\u{201c}' | '\u{201d}' | '\u{201e}' => {
+                    self.foreign_text(c, start);
                     continue;
                 }
+                _ if let Some(what) = invisible(c) => self.complain(
+                    start..start + c.len_utf8(),
+                    &format!("{what} (U+{:04X}) cannot stand in an expression", u32::from(c)),
+                    Some(if c.is_whitespace() { "write a plain space" } else { "remove it" }),
+                ),
+                '≤' | '≥' | '≠' | '×' | '÷' | '−' | '–' | '∧' | '∨' | '¬' => {
+                    let meant = match c {
+                        '≤' => "did you mean `<=`?",
+                        '≥' => "did you mean `>=`?",
+                        '≠' => "did you mean `!=`?",
+                        '×' => "did you mean `*`?",
+                        '÷' => "did you mean `/`?",
+                        '∧' => "did you mean `&&`?",
+                        '∨' => "did you mean `||`?",
+                        '¬' => "did you mean `!`?",
+                        _ => "did you mean `-`, the plain minus?",
+                    };
+                    let message = format!("`{c}` cannot stand in an expression");
+                    self.complain(start..start + c.len_utf8(), &message, Some(meant));
+                }
+                '(' | '[' | '{' | '|'
+                    if open.len() + closures.len() >= NESTING && (c != '|' || begins_closure(scan)) =>
+                {
+                    self.complain(start..start + 1, TOO_DEEP, Some(UNNEST));
+                    return;
+                }
                 '(' | '[' | '{' => open.push((start, c)),
+                // What is inside goes to the end of the bracket around.
+                '|' if begins_closure(scan) => closures.push(open.len()),
                 ')' | ']' | '}' => match open.pop() {
                     Some((from, opening)) if closes(opening, c) => {
                         scan.pairs.insert(from, start + 1);
@@ -132,6 +162,9 @@ impl Scanner<'_> {
                     None => self.complain(start..start + 1, &format!("`{c}` closes nothing"), None),
                 },
                 _ => {}
+            }
+            if closures.last().is_some_and(|around| *around > open.len()) {
+                closures.pop();
             }
             scan.text.push(c);
             self.at += 1;
@@ -175,14 +208,19 @@ impl Scanner<'_> {
         self.complain(start..end, &format!("the text has no closing `{quote}`"), None);
     }
 
-    /// A text in quotes that are none here: one complaint about both of them, where the text ends.
-    fn foreign(&mut self, start: usize, quotes: &[char], message: &str, help: &str, scan: &mut Scan) {
-        let rest = self.chars.get(self.at + 1..).unwrap_or_default();
-        let inside = rest.iter().position(|(_, c)| quotes.contains(c));
-        let behind = self.at + inside.map_or(1, |inside| inside + 2);
-        self.complain(start..self.offset(behind), message, Some(help));
-        scan.text.extend(self.chars.get(self.at..behind).unwrap_or_default().iter().map(|(_, c)| *c));
-        self.at = behind;
+    /// A text in quotes that are none here, to its end or alone.
+    fn foreign_text(&mut self, quote: char, start: usize) {
+        const CLOSING: [char; 6] = ['`', '\u{2018}', '\u{2019}', '\u{201c}', '\u{201d}', '\''];
+        self.at += 1;
+        let rest = self.chars.get(self.at..).unwrap_or_default();
+        let line = rest.iter().take_while(|(_, c)| *c != '\n');
+        let end = line.map(|(_, c)| c).position(|c| if quote == '`' { *c == '`' } else { CLOSING.contains(c) });
+        self.at += end.map_or(0, |end| end + 1);
+        let (message, help) = match quote {
+            '`' => ("a back quote cannot begin a text", "put texts in `'…'`"),
+            _ => ("a typographic quote cannot begin a text", "use the plain quote `'`"),
+        };
+        self.complain(start..self.offset(self.at), message, Some(help));
     }
 
     fn blank(&mut self, scan: &mut Scan, mut ended: impl FnMut(&Self) -> bool) {
@@ -204,6 +242,24 @@ impl Scanner<'_> {
     }
 }
 
+/// Whether a bar that follows is the first of a closure.
+fn begins_closure(before: &Scan) -> bool {
+    matches!(before.text.trim_end().chars().next_back(), Some('(' | ','))
+}
+
 fn closes(opening: char, closing: char) -> bool {
     matches!((opening, closing), ('(', ')') | ('[', ']') | ('{', '}'))
+}
+
+/// What a character is that shows nothing, or no more than a space would.
+pub fn invisible(c: char) -> Option<&'static str> {
+    Some(match c {
+        '\u{a0}' | '\u{202f}' | '\u{2007}' => "a no-break space",
+        '\u{ad}' => "a soft hyphen",
+        '\u{200b}'..='\u{200d}' | '\u{2060}' => "an invisible space",
+        '\u{feff}' => "a byte order mark",
+        '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => "a sign of writing direction",
+        _ if c.is_whitespace() && !c.is_ascii() => "another kind of space",
+        _ => return None,
+    })
 }

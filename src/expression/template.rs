@@ -8,6 +8,9 @@ use super::types::{Type, Types};
 use super::{Expression, Failure, Problem, Scope, World};
 use crate::value::Value;
 
+/// Most problems of one text that are told.
+const MOST: usize = 100;
+
 #[derive(Clone)]
 pub struct Template(Arc<Parsed>);
 
@@ -45,6 +48,7 @@ impl Template {
                         }
                         parts.push(Part::Hole(expression, start));
                     }
+                    Err(_) if let Some(problem) = doubled(text, at, start + length + 1) => problems.push(problem),
                     Err(found) => problems.extend(found.into_iter().map(|problem| {
                         let mut problem = problem.shifted(start);
                         // An empty hole has nothing to underline but itself.
@@ -55,6 +59,9 @@ impl Template {
                     })),
                 }
                 at = start + length + 1;
+                if problems.len() >= MOST {
+                    break;
+                }
             } else {
                 let next = rest.char_indices().skip(1).find(|(_, c)| *c == '$').map_or(rest.len(), |(next, _)| next);
                 literal.push_str(rest.get(..next).unwrap_or_default());
@@ -91,10 +98,15 @@ impl Template {
     /// The type of the result and every problem, its range in the whole text.
     pub fn check(&self, scope: &Types) -> (Type, Vec<Problem>) {
         let (mut types, mut problems) = (Vec::new(), Vec::new());
+        let mut errors = 0;
         for (expression, at) in self.expressions() {
             let (ty, found) = expression.check(scope);
             types.push(ty);
+            errors += found.iter().filter(|problem| !problem.warning).count();
             problems.extend(found.into_iter().map(|problem| problem.shifted(at)));
+            if errors >= MOST {
+                break;
+            }
         }
         match (self.0.parts.as_slice(), types.pop()) {
             ([Part::Hole(..)], Some(ty)) => (ty, problems),
@@ -146,10 +158,29 @@ fn shifted(mut failure: Failure, by: usize) -> Failure {
     failure
 }
 
-/// How long the expression is that begins here: up to the `}` that is inside no bracket and no text.
+/// `${{ x }}`, as other tools write it.
+fn doubled(text: &str, start: usize, end: usize) -> Option<Problem> {
+    let inside = text.get(start..end)?.strip_prefix("${{")?.strip_suffix("}}")?.trim();
+    // A map is meant.
+    let key = inside.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || c == '_');
+    if inside.is_empty() || key.trim_start().starts_with(':') {
+        return None;
+    }
+    let help = match inside.len() {
+        0..=40 if !inside.contains('\n') => format!("write `${{{inside}}}`"),
+        _ => "write `${` and `}`".to_owned(),
+    };
+    Some(Problem::error("expression-syntax", start..end, "one pair of braces is too many", Some(&help)))
+}
+
+/// How long the expression is that begins here: up to the `}` that is inside no bracket, no text and no comment.
 fn hole(rest: &str) -> Option<usize> {
     let (mut depth, mut quote, mut escaped) = (0_usize, None, false);
+    let mut behind_comment = 0;
     for (at, c) in rest.char_indices() {
+        if at < behind_comment {
+            continue;
+        }
         match (quote, c) {
             _ if escaped => escaped = false,
             (Some(_), '\\') => escaped = true,
@@ -158,6 +189,14 @@ fn hole(rest: &str) -> Option<usize> {
             (None, '{') => depth += 1,
             (None, '}') if depth == 0 => return Some(at),
             (None, '}') => depth -= 1,
+            (None, '/') => {
+                let end = match rest.get(at..at + 2) {
+                    Some("//") => rest.get(at..).and_then(|rest| rest.find('\n')),
+                    Some("/*") => rest.get(at + 2..).and_then(|rest| rest.find("*/")).map(|end| end + 4),
+                    _ => continue,
+                };
+                behind_comment = at + end?;
+            }
             _ => {}
         }
     }

@@ -1,8 +1,30 @@
 //! An expression as this room computes with it: plain data, every node with its place in the source.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use crate::value::Value;
+
+/// What expressions ask for, as name and fields: `input?.a == null`, `has(input, 'a')`, `input.a ?? 0`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Asked {
+    /// Whether it is there.
+    pub(super) missing: BTreeSet<Vec<String>>,
+    /// Whether it is null.
+    pub(super) null: BTreeSet<Vec<String>>,
+}
+
+impl Asked {
+    pub fn join(&mut self, other: Asked) {
+        self.missing.extend(other.missing);
+        self.null.extend(other.null);
+    }
+
+    fn both(&mut self, path: Vec<String>) {
+        self.missing.insert(path.clone());
+        self.null.insert(path);
+    }
+}
 
 #[derive(Debug, Clone)]
 pub(super) struct Node {
@@ -175,6 +197,87 @@ impl Node {
             child.collect(bound, reads);
         }
         bound.truncate(outer);
+    }
+
+    pub fn asks(&self) -> Asked {
+        let mut asked = Asked::default();
+        self.collect_asked(false, &mut asked);
+        asked
+    }
+
+    /// `lenient` where a missing field is null, as in an evaluation.
+    fn collect_asked(&self, lenient: bool, asked: &mut Asked) {
+        if let (true, Some(path)) = (lenient, self.place()) {
+            asked.both(path);
+        }
+        match &self.kind {
+            Kind::Field { base, optional, .. } | Kind::Index { base, optional, .. } => {
+                if let (true, Some(path)) = (*optional, self.place()) {
+                    asked.missing.insert(path);
+                }
+                base.collect_asked(lenient || *optional, asked);
+                if let Kind::Index { index, .. } = &self.kind {
+                    index.collect_asked(false, asked);
+                }
+            }
+            Kind::Slice { base, from, to, optional, .. } => {
+                base.collect_asked(lenient || *optional, asked);
+                from.iter().chain(to).for_each(|end| end.collect_asked(false, asked));
+            }
+            Kind::Coalesce(parts) => {
+                let last = parts.len().saturating_sub(1);
+                parts.iter().enumerate().for_each(|(at, part)| part.collect_asked(lenient || at < last, asked));
+            }
+            Kind::If { condition, then, other } => {
+                condition.collect_asked(false, asked);
+                then.collect_asked(lenient, asked);
+                other.collect_asked(lenient, asked);
+            }
+            Kind::Binary { operator, left, right } => {
+                if operator.is_equality() {
+                    asked.null.extend(left.place().into_iter().chain(right.place()));
+                }
+                if let (Operator::In, Some(path)) = (operator, right.below(left)) {
+                    asked.both(path);
+                }
+                left.collect_asked(false, asked);
+                right.collect_asked(false, asked);
+            }
+            Kind::Call { function, args, .. } => {
+                if let ("has" | "contains" | "get", [whole, key, ..]) = (function.as_str(), args.as_slice())
+                    && let Some(path) = whole.below(key)
+                {
+                    asked.both(path);
+                }
+                args.iter().for_each(|arg| arg.collect_asked(false, asked));
+            }
+            _ => self.children().into_iter().for_each(|child| child.collect_asked(false, asked)),
+        }
+    }
+
+    /// The field of this value that a constant key names.
+    fn below(&self, key: &Node) -> Option<Vec<String>> {
+        let Kind::Constant(Value::Text(key)) = &key.kind else { return None };
+        let mut place = self.place()?;
+        place.push(key.clone());
+        Some(place)
+    }
+
+    /// As [`Node::path`], for parameters of closures and constant positions too.
+    pub fn place(&self) -> Option<Vec<String>> {
+        let (base, step) = match &self.kind {
+            Kind::Name(name) => return Some(vec![name.clone()]),
+            Kind::Field { base, name, .. } => (base, name.clone()),
+            Kind::Index { base, index, .. } => match &index.kind {
+                Kind::Constant(Value::Text(field)) => (base, field.clone()),
+                Kind::Constant(position @ Value::Number(_)) => (base, format!("[{}]", position.to_display())),
+                _ => return None,
+            },
+            _ => return None,
+        };
+        let mut place = base.place()?;
+        place.push(step);
+        Some(place)
     }
 
     /// `input.nested.a` as its name and fields; anything else has no path.

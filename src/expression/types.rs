@@ -1,8 +1,11 @@
 //! What is known about a value before there is one. Unknown is [`Type::Any`], and nothing is said about it.
 
 use std::collections::BTreeMap;
+use std::ops::Deref;
+use std::sync::Arc;
 
 use super::functions::takes;
+use super::tree::Asked;
 use crate::value::Value;
 
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -21,9 +24,12 @@ pub enum Type {
     Union(Vec<Type>),
 }
 
+/// Beyond so many different types nothing is known.
+const MEMBERS: usize = 100;
+
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Fields {
-    pub known: BTreeMap<String, Field>,
+    pub known: Known,
     /// Whether other fields may exist.
     pub open: bool,
 }
@@ -34,18 +40,39 @@ pub struct Field {
     pub required: bool,
 }
 
+/// Fields by name. Shared, because a type is copied for every place that sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Known(Arc<BTreeMap<String, Field>>);
+
+impl Deref for Known {
+    type Target = BTreeMap<String, Field>;
+
+    fn deref(&self) -> &BTreeMap<String, Field> {
+        &self.0
+    }
+}
+
+impl FromIterator<(String, Field)> for Known {
+    fn from_iter<I: IntoIterator<Item = (String, Field)>>(fields: I) -> Known {
+        Known(Arc::new(fields.into_iter().collect()))
+    }
+}
+
 /// The names of a scope.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Types {
     pub names: BTreeMap<String, Type>,
     /// What to do instead of reading a name that is not there.
     pub hints: BTreeMap<String, String>,
+    /// What the conditions around ask for: that it may be missing is known to the author. `None` where nobody has
+    /// looked: then nothing is said about fields that may be missing.
+    pub asked: Option<Arc<Asked>>,
 }
 
 impl Type {
     /// A map of which nothing is known.
     pub fn map() -> Type {
-        Type::Map(Fields { known: BTreeMap::new(), open: true })
+        Type::Map(Fields { known: Known::default(), open: true })
     }
 
     pub fn of(value: &Value) -> Type {
@@ -66,10 +93,13 @@ impl Type {
         }
     }
 
-    /// Any one of these. None is [`Type::Any`].
+    /// Any one of these. None is [`Type::Any`], and so are too many.
     pub fn union(types: impl IntoIterator<Item = Type>) -> Type {
         let mut members: Vec<Type> = Vec::new();
         for ty in types {
+            if members.len() > MEMBERS {
+                return Type::Any;
+            }
             match ty {
                 Type::Any => return Type::Any,
                 Type::Union(inner) => {

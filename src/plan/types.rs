@@ -232,10 +232,7 @@ fn result_type(document: &Document, step: &Step) -> Type {
     let reported = || [("value", Type::Any), ("error", or_null(error_type()))];
     let reports = step.on_error() == OnError::Report;
     let result = match step.action.outcome() {
-        Outcome::Reply(reply) => {
-            let headers = Type::Map(TypeFields { known: BTreeMap::new(), open: true });
-            closed([("status", Type::Number), ("headers", headers), ("body", type_of(reply))])
-        }
+        Outcome::Reply(reply) => closed([("status", Type::Number), ("headers", Type::map()), ("body", type_of(reply))]),
         Outcome::Answer(reply) => type_of(reply),
         Outcome::Message(name) => awaited_type(document, name),
         Outcome::Null => Type::Null,

@@ -11,6 +11,7 @@ use jiff::{Span, Timestamp};
 use super::whole;
 use crate::expression::meter::Meter;
 use crate::expression::operators::{OVERFLOW, whole_millis};
+use crate::expression::similar;
 use crate::value::{Decimal, Duration, Time, Value};
 
 type Args<'a, 'v> = &'a [Cow<'v, Value>];
@@ -39,8 +40,55 @@ fn date(text: &str) -> Result<civil::Date, String> {
     date.ok_or_else(|| format!("`{}` is not a date: write it as `2026-03-29`", short(text)))
 }
 
+fn clock(text: &str) -> Result<civil::Time, String> {
+    let shaped = matches!(text.len(), 5 | 8)
+        && text.bytes().enumerate().all(|(at, b)| if at == 2 || at == 5 { b == b':' } else { b.is_ascii_digit() });
+    let time = if shaped { text.parse::<civil::Time>().ok() } else { None };
+    time.ok_or_else(|| format!("`{}` is not a time of day: write it as `09:00`", short(text)))
+}
+
 fn zone(name: &str) -> Result<TimeZone, String> {
     ZONES.get(name).map_err(|_| format!("there is no time zone `{}`: write it as `Europe/Berlin`", short(name)))
+}
+
+pub fn near_zone(name: &str) -> Option<String> {
+    let known: Vec<String> = ZONES.available().map(|zone| zone.as_str().to_owned()).collect();
+    let part = |text: &str, from_end: bool| {
+        let lower = text.to_lowercase();
+        let chars: Vec<char> =
+            if from_end { lower.chars().rev().take(3).collect() } else { lower.chars().take(3).collect() };
+        chars
+    };
+    let alike = |zone: &&str| part(zone, false) == part(name, false) || part(zone, true) == part(name, true);
+    similar(name, known.iter().map(String::as_str).filter(alike))
+}
+
+fn holiday(item: &Value) -> Result<civil::Date, String> {
+    date(item.as_text().ok_or_else(|| format!("a holiday is a date, not {}", item.kind()))?)
+}
+
+/// What is wrong with an argument that is known before the others; other kinds of value are complained about as such.
+fn if_text(value: &Value, read: impl FnOnce(&str) -> Result<(), String>) -> Result<(), String> {
+    value.as_text().map_or(Ok(()), read)
+}
+
+pub fn is_date(value: &Value) -> Result<(), String> {
+    if_text(value, |text| date(text).map(drop))
+}
+
+pub fn is_clock(value: &Value) -> Result<(), String> {
+    if_text(value, |text| clock(text).map(drop))
+}
+
+pub fn is_zone(value: &Value) -> Result<(), String> {
+    if_text(value, |text| zone(text).map(drop))
+}
+
+pub fn are_holidays(value: &Value) -> Result<(), String> {
+    match value {
+        Value::List(items) => items.iter().try_for_each(|item| holiday(item).map(drop)),
+        _ => Ok(()),
+    }
 }
 
 fn written(date: Result<civil::Date, jiff::Error>) -> Made {
@@ -51,11 +99,7 @@ fn written(date: Result<civil::Date, jiff::Error>) -> Made {
 /// The time of day on a date in a zone. A time that the clocks skip is moved on by the gap; of one that comes twice,
 /// the first is meant.
 pub fn at(args: Args<'_, '_>, _: &mut Meter<'_>) -> Made {
-    let (date, clock, zone) = (date(text(args, 0))?, text(args, 1), zone(text(args, 2))?);
-    let is_clock = matches!(clock.len(), 5 | 8)
-        && clock.bytes().enumerate().all(|(at, b)| if at == 2 || at == 5 { b == b':' } else { b.is_ascii_digit() });
-    let time = if is_clock { clock.parse::<civil::Time>().ok() } else { None };
-    let time = time.ok_or_else(|| format!("`{}` is not a time of day: write it as `09:00`", short(clock)))?;
+    let (date, zone, time) = (date(text(args, 0))?, zone(text(args, 2))?, clock(text(args, 1))?);
     let zoned = date.to_datetime(time).to_zoned_datetime(zone).map_err(|_| "the time is out of range".to_owned())?;
     Ok(Value::Time(Time(zoned.timestamp().as_millisecond())))
 }
@@ -95,8 +139,7 @@ pub fn add_business_days(args: Args<'_, '_>, meter: &mut Meter<'_>) -> Made {
     if let Some(Value::List(items)) = args.get(2).map(|arg| &**arg) {
         for item in items {
             meter.charge(1)?;
-            let item = item.as_text().ok_or_else(|| format!("a holiday is a date, not {}", item.kind()))?;
-            holidays.insert(date(item)?);
+            holidays.insert(holiday(item)?);
         }
     }
     let mut left = days.unsigned_abs();

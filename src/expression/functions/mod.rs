@@ -67,7 +67,7 @@ static FUNCTIONS: &[Function] = &[
     row("duration", &[TEXT | DURATION], 1, duration, Run::Native(calendar::duration)),
     row("ends_with", &[TEXT, TEXT], 2, truth, Run::Native(text::ends_with)),
     row("filter", &[LIST, CLOSURE], 2, same, Run::Each(Each::Filter)),
-    row("first", &[LIST], 1, item, Run::Native(list::first)),
+    row("first", &[LIST], 1, item_or_null, Run::Native(list::first)),
     row("flatten", &[LIST], 1, item, Run::Native(list::flatten)),
     row("floor", &[NUMBER], 1, number_type, Run::Native(number::floor)),
     row("get", &[MAP, TEXT, ANY], 3, |_| Type::Any, Run::Native(map::get)),
@@ -76,7 +76,7 @@ static FUNCTIONS: &[Function] = &[
     row("index_of", &[LIST | TEXT, ANY], 2, place, Run::Native(list::index_of)),
     row("join", &[LIST, TEXT], 2, text_type, Run::Native(text::join)),
     row("keys", &[MAP], 1, |_| Type::List(Box::new(Type::Text)), Run::Native(map::keys)),
-    row("last", &[LIST], 1, item, Run::Native(list::last)),
+    row("last", &[LIST], 1, item_or_null, Run::Native(list::last)),
     row("len", &[LIST | TEXT | MAP], 1, number_type, Run::Native(list::len)),
     row("lower", &[TEXT], 1, text_type, Run::Native(text::lower)),
     row("map", &[LIST, CLOSURE], 2, mapped, Run::Each(Each::Map)),
@@ -137,6 +137,32 @@ impl Function {
         (!(least..=most).contains(&params)).then(|| format!("`{}` takes a closure `{form}`", self.name))
     }
 
+    /// Why a call fails with this argument, whatever the others are.
+    pub fn refuses(&self, at: usize, argument: &Value) -> Option<String> {
+        let refused = match (self.name, at) {
+            ("add_business_days" | "add_days" | "add_months" | "at" | "days_between", 0) | ("days_between", 1) => {
+                calendar::is_date(argument)
+            }
+            ("at", 1) => calendar::is_clock(argument),
+            ("at", 2) | ("date_of", 1) => calendar::is_zone(argument),
+            ("add_business_days", 2) => calendar::are_holidays(argument),
+            ("add_business_days" | "add_days" | "add_months", 1) | ("slice", 1 | 2) => whole(argument).map(drop),
+            ("round", 1) => number::places(argument).map(drop),
+            ("split", 1) => text::separator(argument),
+            ("replace", 1) => text::looked_for(argument),
+            _ => Ok(()),
+        };
+        refused.err()
+    }
+
+    /// What was most likely meant by an argument that is refused.
+    pub fn near(&self, at: usize, argument: &Value) -> Option<String> {
+        match (self.name, at) {
+            ("at", 2) | ("date_of", 1) => argument.as_text().and_then(calendar::near_zone),
+            _ => None,
+        }
+    }
+
     pub fn argument_problem(&self, at: usize, given: u16, kind: &str) -> Option<String> {
         let wanted = *self.takes.get(at)?;
         if wanted & given != 0 {
@@ -176,6 +202,9 @@ fn same(args: &[Type]) -> Type {
 }
 fn item(args: &[Type]) -> Type {
     args.first().map_or(Type::Any, Type::item)
+}
+fn item_or_null(args: &[Type]) -> Type {
+    Type::union([item(args), Type::Null])
 }
 fn mapped(args: &[Type]) -> Type {
     Type::List(Box::new(args.get(1).cloned().unwrap_or(Type::Any)))

@@ -42,19 +42,26 @@ pub fn ends_with(args: Args<'_, '_>, meter: &mut Meter<'_>) -> Made {
     Ok(Value::Bool(first(args, meter)?.ends_with(of(args, 1))))
 }
 
+pub fn separator(value: &Value) -> Result<(), String> {
+    if value.as_text() == Some("") { Err("`split` takes a separator that is not empty".to_owned()) } else { Ok(()) }
+}
+
+pub fn looked_for(value: &Value) -> Result<(), String> {
+    if value.as_text() == Some("") {
+        return Err("`replace` takes a text to look for that is not empty".to_owned());
+    }
+    Ok(())
+}
+
 pub fn split(args: Args<'_, '_>, meter: &mut Meter<'_>) -> Made {
     let (text, separator) = (first(args, meter)?, of(args, 1));
-    if separator.is_empty() {
-        return Err("`split` takes a separator that is not empty".to_owned());
-    }
+    args.get(1).map_or(Ok(()), |arg| self::separator(arg))?;
     meter.list(text.split(separator).take(LIST + 1).map(Value::text).collect())
 }
 
 pub fn replace(args: Args<'_, '_>, meter: &mut Meter<'_>) -> Made {
     let (text, old, new) = (first(args, meter)?, of(args, 1), of(args, 2));
-    if old.is_empty() {
-        return Err("`replace` takes a text to look for that is not empty".to_owned());
-    }
+    args.get(1).map_or(Ok(()), |arg| looked_for(arg))?;
     // Counted before it is made: the result may be very much longer than what goes in.
     let found = text.matches(old).count();
     let length = text.len().saturating_sub(found * old.len()).saturating_add(found.saturating_mul(new.len()));
