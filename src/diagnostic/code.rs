@@ -24,6 +24,7 @@ macro_rules! codes {
 
 codes! {
     // text
+    More = "more",
     Yaml = "yaml",
     YamlTrap = "yaml-trap",
     DuplicateKey = "duplicate-key",
@@ -57,6 +58,7 @@ codes! {
     NotACondition = "not-a-condition",
     WrongArguments = "wrong-arguments",
     AlwaysFails = "always-fails",
+    PerhapsMissing = "perhaps-missing",
     PlainText = "plain-text",
     // names and flow
     ReservedName = "reserved-name",

@@ -4,10 +4,12 @@
 
 mod code;
 mod render;
+mod settle;
 mod source;
 
 pub use code::Code;
 pub use render::{render, render_all};
+pub use settle::{MOST, settle};
 pub use source::{Position, Source};
 
 /// A range of bytes in a source, end excluded. The default (0..0) stands for "no place", as in a frozen document.

@@ -14,9 +14,6 @@ use super::habits::TOO_DEEP;
 const NESTING: usize = 32;
 const UNNEST: &str = "keep a part of it in a variable with `set`";
 
-/// What word processors make of quotes.
-const TYPOGRAPHIC: [char; 4] = ['\u{2018}', '\u{2019}', '\u{201c}', '\u{201d}'];
-
 #[derive(Debug)]
 pub(super) struct Scan {
     /// What Rhai is given: as many characters in the same lines, `''` as `""`, comments as blanks.

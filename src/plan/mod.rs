@@ -21,7 +21,7 @@ pub use example::example;
 pub(crate) use flow::reach;
 pub use schema::{Overfull, Schema, Violation};
 
-use crate::diagnostic::{Diagnostic, has_errors};
+use crate::diagnostic::{Diagnostic, has_errors, settle};
 use crate::expression::Expression;
 use crate::syntax::{Document, Node, Role, Written, document_from, read_frozen, read_yaml};
 pub use crate::syntax::{Duplicates, OnError, StepId};
@@ -437,8 +437,7 @@ fn from_read(
     let (plan, more) = lower::lower(&document, text);
     complaints.extend(more);
     complaints.extend(check::check(&document, home));
-    complaints.sort_by_key(|d| (d.span, d.severity, d.code));
-    complaints.dedup();
+    let complaints = settle(complaints, text.len());
     let plan = if has_errors(&complaints) { None } else { plan };
     (plan.map(Arc::new), complaints)
 }

@@ -3,10 +3,12 @@
 mod scopes;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::check::{constant_key, schema_of};
+use super::uses::{What, uses};
 use crate::diagnostic::{Code, Diagnostic, Span};
-use crate::expression::{Field as TypeField, Fields as TypeFields, Type, Types};
+use crate::expression::{Asked, Field as TypeField, Fields as TypeFields, Type, Types};
 use crate::syntax::verbs::{Http, Wait};
 use crate::syntax::{
     Action, Branch, Condition, Document, Node, OnError, Outcome, Part, Step, Written, WrittenKind, located_in,
@@ -15,7 +17,8 @@ use crate::syntax::{
 pub(super) fn check(document: &Document, complaints: &mut Vec<Diagnostic>) {
     let header = &document.header;
     let input = type_of(header.input.get());
-    let only_input = Types { names: BTreeMap::from([("input".to_owned(), input.clone())]), ..Types::default() };
+    let names = BTreeMap::from([("input".to_owned(), input.clone())]);
+    let only_input = Types { names, asked: asked(document), ..Types::default() };
     let mut first = only_input.clone();
     first.names.insert("run".to_owned(), run_type(false));
     if let Some((value, stated)) = header.key.read() {
@@ -30,6 +33,24 @@ pub(super) fn check(document: &Document, complaints: &mut Vec<Diagnostic>) {
         written(&assignment.value, &first, complaints);
         no_calls(&assignment.value, &["uuid"], "vars", "assign it with a `set` step", complaints);
     }
+}
+
+/// What conditions ask for, wherever they stand: that it may be missing is known to the author. Where something could not
+/// be read, so may be a condition.
+fn asked(document: &Document) -> Option<Arc<Asked>> {
+    if !document.lost.is_empty() {
+        return None;
+    }
+    let mut asked = Asked::default();
+    for used in document.walk().into_iter().flat_map(uses) {
+        if let What::Condition(condition) = used.what {
+            asked.join(condition.expression.asks());
+        }
+    }
+    for check in document.header.updates.items().iter().filter_map(|update| update.keys.check.get()) {
+        asked.join(check.expression.asks());
+    }
+    Some(Arc::new(asked))
 }
 
 /// The business key: computed from the input alone, and it must use it.
