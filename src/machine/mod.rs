@@ -71,3 +71,33 @@ pub fn check_key(key: String) -> Result<String, String> {
         n => Err(format!("the business key has {n} bytes; at most 200 are allowed")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::{Home, from_yaml};
+    use crate::value::Duration;
+
+    /// A server may tell of a timer a little early by the clock that the machine is given.
+    #[test]
+    fn a_fired_timer_is_authoritative() {
+        let text = "fermata: 1\nprocess: P\nversion: 1\nkey: ${input.k}\nsteps:\n  - id: pause\n    wait: 1h\n  \
+                    - id: more\n    wait: ${minutes(1)}\n  - return: ${now()}\n";
+        let (plan, complaints) = from_yaml(text, &Home::default());
+        let plan = plan.unwrap_or_else(|| panic!("{complaints:?}"));
+        let run = Run { id: "P.a".into(), uid: "u".into(), key: "a".into(), process: "P".into(), version: 1 };
+        let mut state = State::new(run, Value::map([("k", Value::text("a"))]));
+        let (start, hour) = (Time(1_767_225_600_000), Duration::from_secs(3_600).millis());
+        let timer = |output: &Output| match output.commands.as_slice() {
+            [Command::Timer { number, due, .. }] => (*number, *due),
+            other => panic!("{other:?}"),
+        };
+        let (first, due) = timer(&apply(&plan, &mut state, start, Event::Started));
+        assert_eq!(due, Time(start.millis() + hour));
+        let early = Time(due.millis() - 5);
+        let (second, next) = timer(&apply(&plan, &mut state, early, Event::Fired { timer: first }));
+        assert_eq!((state.clock(), next), (due, Time(due.millis() + 60_000)));
+        let output = apply(&plan, &mut state, early, Event::Fired { timer: second });
+        assert_eq!(output.commands, [Command::End(End::Completed(Value::Time(next)))]);
+    }
+}
