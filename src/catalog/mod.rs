@@ -221,6 +221,12 @@ impl Catalog {
         ChooseError::Process { name: name.to_owned(), known: self.processes.keys().cloned().collect() }
     }
 
+    /// The complaints about the files of a process.
+    pub fn complaints_of(&self, definitions: &Path, process: &str) -> impl Iterator<Item = &FileComplaints> {
+        let home = definitions.join(process);
+        self.complaints.iter().filter(move |complaint| complaint.path.parent() == Some(&home))
+    }
+
     pub fn processes(&self) -> impl Iterator<Item = (&str, &BTreeMap<i64, Version>)> {
         self.processes.iter().map(|(name, versions)| (name.as_str(), versions))
     }

@@ -1,10 +1,11 @@
-//! `fermata publish [Process]`, `fermata new-version Process`, `fermata release Process label=version`.
+//! `fermata publish [Process] [--untested]`, `fermata new-version Process`, `fermata release Process label=version`.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use super::{COULD_NOT, FINDINGS, OK, host};
-use crate::catalog::{Catalog, LOCK, Lock, RELEASES, Rule, Version, check_releases};
+use super::scenarios::{Outcome, Target};
+use super::{COULD_NOT, FINDINGS, OK};
+use crate::catalog::{Catalog, FileComplaints, LOCK, Lock, RELEASES, Rule, Version, check_releases};
 use crate::diagnostic::{has_errors, render_all};
 use crate::syntax::{Kind, read_tree};
 
@@ -12,6 +13,9 @@ use crate::syntax::{Kind, read_tree};
 pub(super) struct PublishArguments {
     /// Only this process; all unless said
     process: Option<String>,
+    /// Publish although scenarios fail
+    #[arg(long)]
+    untested: bool,
     /// Where the definitions are
     #[arg(long, default_value = "definitions")]
     definitions: PathBuf,
@@ -47,7 +51,7 @@ fn told(result: Result<u8, String>) -> u8 {
     })
 }
 
-fn load(folder: &std::path::Path) -> Result<Catalog, String> {
+fn load(folder: &Path) -> Result<Catalog, String> {
     Catalog::load(folder).map_err(|e| format!("{}: cannot be read: {e}", folder.display()))
 }
 
@@ -59,29 +63,65 @@ fn publish_all(arguments: &PublishArguments) -> Result<u8, String> {
     let folder = &arguments.definitions;
     let catalog = load(folder)?;
     let wanted = |name: &str| arguments.process.as_deref().is_none_or(|process| process == name);
-    if let Some(process) = &arguments.process {
-        catalog.versions(process).map_err(|e| e.to_string())?;
-    }
-    if host::complaints(&catalog) {
+    // What is wrong with other processes is none of its business; the lock is everybody's.
+    let complaints: Vec<&FileComplaints> = match &arguments.process {
+        Some(process) => {
+            let lock = catalog.complaints.iter().filter(|complaint| complaint.path == folder.join(LOCK));
+            lock.chain(catalog.complaints_of(folder, process)).collect()
+        }
+        None => catalog.complaints.iter().collect(),
+    };
+    complaints.iter().for_each(|complaint| eprintln!("{}", complaint.rendered));
+    if complaints.iter().any(|complaint| complaint.errors) {
         eprintln!("nothing was published: definitions must be in order first");
         return Ok(FINDINGS);
     }
+    if let Some(process) = &arguments.process {
+        catalog.versions(process).map_err(|e| e.to_string())?;
+    }
     let mut lock = Lock::load(folder).map_err(|e| e.to_string())?;
-    let mut published = 0;
+    let (mut published, mut failed) = (Vec::new(), 0);
     for (process, versions) in catalog.processes().filter(|(name, _)| wanted(name)) {
-        for (number, version) in versions.iter().filter(|(_, version)| !version.published) {
-            lock.publish(process, *number, version.plan.digest());
-            println!("{process} v{number}  {}", version.plan.digest());
-            published += 1;
+        let new: Vec<&Version> = versions.values().filter(|version| !version.published).collect();
+        let outcomes = match new.is_empty() || arguments.untested {
+            true => Vec::new(),
+            false => outcomes(folder, process, &new)?,
+        };
+        for outcome in outcomes.iter().filter(|outcome| !outcome.passed()) {
+            eprintln!("{}", outcome.told());
+            failed += 1;
+        }
+        for version in new {
+            let number = version.plan.version();
+            let tested = match outcomes.iter().filter(|outcome| outcome.version == number).count() {
+                _ if arguments.untested => "untested".to_owned(),
+                0 => "no scenarios".to_owned(),
+                1 => "1 scenario passed".to_owned(),
+                n => format!("{n} scenarios passed"),
+            };
+            lock.publish(process, number, version.plan.digest());
+            published.push(format!("{process} v{number}  {}  {tested}", version.plan.digest()));
         }
     }
-    if published == 0 {
+    if failed > 0 {
+        eprintln!("nothing was published: scenarios fail; `--untested` publishes all the same");
+        return Ok(FINDINGS);
+    }
+    published.iter().for_each(|line| println!("{line}"));
+    if published.is_empty() {
         println!("nothing to publish: every version stands in {}", folder.join(LOCK).display());
         return Ok(OK);
     }
     lock.save(folder).map_err(|e| format!("{}: cannot be written: {e}", folder.join(LOCK).display()))?;
     println!("written to {}: commit it with the definitions", folder.join(LOCK).display());
     Ok(OK)
+}
+
+/// The scenarios that are for these versions, run. Errors: words, of a file that cannot be read.
+fn outcomes(folder: &Path, process: &str, versions: &[&Version]) -> Result<Vec<Outcome>, String> {
+    let target = Target { home: folder.join(process), process: process.to_owned(), version: None, file: None };
+    let files = target.scenarios(None)?;
+    Ok(files.iter().flat_map(|file| file.outcomes(process, versions.iter().copied())).collect())
 }
 
 pub(super) fn new_version(arguments: &NewVersionArguments) -> u8 {

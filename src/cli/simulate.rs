@@ -1,28 +1,35 @@
-//! `fermata simulate FILE --input … [--scenario …] [--format json]`.
+//! `fermata simulate FILE|Process[@2] --input … [--scenario FILE|NAME] [--until …] [--format json]`.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use super::scenarios::{ScenarioFile, Target, is_path};
 use super::{COULD_NOT, FINDINGS, Format, OK, colour};
-use crate::catalog::check_file;
-use crate::diagnostic::{Code, Diagnostic, Source, has_errors, render, render_all};
+use crate::catalog::{check_file, definition_files, place_of};
+use crate::diagnostic::{Code, Diagnostic, Source, render, render_all};
 use crate::machine::RunError;
-use crate::simulate::{Report, Scenario, Status, check, input_misfits, lines, misfits, read_scenario, simulate};
+use crate::plan::Plan;
+use crate::simulate::{Report, Scenario, Status, check, input_misfits, lines, misfits, simulate};
 use crate::value::{Duration, Value, from_json, to_json};
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
-    /// The definition, such as definitions/UserGranted/v1.yaml
-    file: PathBuf,
+    /// The definition: a file such as definitions/UserGranted/v1.yaml, or `UserGranted@1`, or `UserGranted` for its
+    /// newest version
+    definition: String,
     /// The input as JSON, or `@FILE`
     #[arg(long)]
     input: Option<String>,
-    /// How the services answer, what happens when, and what is expected
+    /// How the services answer, what happens when, and what is expected: a file, or the name of a scenario of the process
     #[arg(long)]
-    scenario: Option<PathBuf>,
+    scenario: Option<String>,
     /// How long the run is simulated, such as `30d`; for one that does not come to rest by itself
     #[arg(long, value_parser = duration)]
     until: Option<Duration>,
-    /// `json` prints the trace as JSON lines
+    /// Where the definitions are
+    #[arg(long, default_value = "definitions")]
+    definitions: PathBuf,
+    /// `json` prints what happened as JSON lines
     #[arg(long, value_enum, default_value = "human")]
     format: Format,
 }
@@ -47,10 +54,24 @@ pub(super) fn run(arguments: &Arguments) -> u8 {
 /// Lines that are shown of a run that goes on and on.
 const SHOWN: usize = 200;
 
-type Prepared = (std::sync::Arc<crate::plan::Plan>, Scenario, Option<Source>);
+type Prepared = (Arc<Plan>, Scenario, Option<Source>);
 
 fn prepare(arguments: &Arguments) -> Result<Prepared, u8> {
-    let checked = check_file(&arguments.file);
+    let could_not = |message: String| {
+        eprintln!("{message}");
+        COULD_NOT
+    };
+    let (home, file) = find(arguments).map_err(could_not)?;
+    let read = match &arguments.scenario {
+        Some(name) => Some(scenario_of(name, home.as_ref()).map_err(could_not)?),
+        None => None,
+    };
+    let file = match (file, &home) {
+        (Some(file), _) => file,
+        (None, Some(home)) => newest(home, read.as_ref()).map_err(could_not)?,
+        (None, None) => PathBuf::from(&arguments.definition),
+    };
+    let checked = check_file(&file);
     if !checked.complaints.is_empty() {
         eprintln!("{}", render_all(&checked.complaints, &checked.source, colour()));
     }
@@ -59,18 +80,21 @@ fn prepare(arguments: &Arguments) -> Result<Prepared, u8> {
     } else {
         FINDINGS
     })?;
-    let (mut scenario, source) = match &arguments.scenario {
-        Some(path) => read(path)?,
+    let (mut scenario, source) = match read {
+        Some(ScenarioFile { scenario, complaints, source, .. }) => {
+            if !complaints.is_empty() {
+                eprintln!("{}", render_all(&complaints, &source, colour()));
+            }
+            (scenario.ok_or(FINDINGS)?, Some(source))
+        }
         None => (Scenario::plain(Value::map::<String>([])), None),
     };
     if let Some(input) = &arguments.input {
-        scenario.input = input_of(input).map_err(|message| {
-            eprintln!("--input: {message}");
-            COULD_NOT
-        })?;
+        scenario.input = input_of(input).map_err(|message| could_not(format!("--input: {message}")))?;
     }
     scenario.until = arguments.until.or(scenario.until);
     let mut misfits = misfits(&plan, &scenario);
+    misfits.extend(not_for(&plan, &scenario));
     if arguments.input.is_none() {
         misfits.extend(input_misfits(&plan, &scenario));
     }
@@ -81,20 +105,67 @@ fn prepare(arguments: &Arguments) -> Result<Prepared, u8> {
     Ok((plan, scenario, source))
 }
 
-fn read(path: &Path) -> Result<(Scenario, Option<Source>), u8> {
-    let text = std::fs::read_to_string(path).map_err(|error| {
-        eprintln!("{}: cannot be read: {error}", path.display());
-        COULD_NOT
-    })?;
-    let (scenario, complaints) = read_scenario(&text);
-    let source = Source::new(path.display().to_string(), text);
-    if !complaints.is_empty() {
-        eprintln!("{}", render_all(&complaints, &source, colour()));
+/// The process, where the definition is of one, and the file, where it is known yet. Errors: words.
+fn find(arguments: &Arguments) -> Result<(Option<Target>, Option<PathBuf>), String> {
+    let path = Path::new(&arguments.definition);
+    if path.is_file() || is_path(&arguments.definition) {
+        let home = Target::read(&arguments.definition, &arguments.definitions).ok();
+        return Ok((home, Some(path.to_owned())));
     }
-    match scenario {
-        Some(scenario) if !has_errors(&complaints) => Ok((scenario, Some(source))),
-        _ => Err(FINDINGS),
+    let target = Target::read(&arguments.definition, &arguments.definitions)?;
+    let known = numbers(&target)?;
+    match target.version {
+        Some(version) if !known.contains(&version) => {
+            let known = known.iter().map(i64::to_string).collect::<Vec<_>>().join(", ");
+            Err(format!("{} has no version {version}; it has {known}", target.process))
+        }
+        Some(version) => {
+            let file = target.home.join(format!("v{version}.yaml"));
+            Ok((Some(target), Some(file)))
+        }
+        None => Ok((Some(target), None)),
     }
+}
+
+/// The versions of a process that have a file. Errors: there are none.
+fn numbers(target: &Target) -> Result<Vec<i64>, String> {
+    let files = definition_files(&target.home).unwrap_or_default();
+    let mut numbers: Vec<i64> = files.iter().filter_map(|file| Some(place_of(file)?.1)).collect();
+    numbers.sort_unstable();
+    match numbers.as_slice() {
+        [] => Err(format!("there is no process `{}` in {}", target.process, target.definitions().display())),
+        _ => Ok(numbers),
+    }
+}
+
+/// The newest version that a scenario is for. Errors: there is none.
+fn newest(target: &Target, read: Option<&ScenarioFile>) -> Result<PathBuf, String> {
+    let fits = |version: &i64| read.is_none_or(|read| read.scenario.is_none() || read.is_for(*version));
+    match numbers(target)?.into_iter().rfind(fits) {
+        Some(version) => Ok(target.home.join(format!("v{version}.yaml"))),
+        None => Err(format!("{} has no version that the scenario is for", target.process)),
+    }
+}
+
+/// A scenario by its file, or by its name among those of the process. Errors: words.
+fn scenario_of(name: &str, home: Option<&Target>) -> Result<ScenarioFile, String> {
+    match home {
+        Some(target) if !Path::new(name).is_file() && !is_path(name) => {
+            let found = target.scenarios(Some(name))?.into_iter().next();
+            found.ok_or_else(|| format!("there is no scenario `{name}` of {}", target.process))
+        }
+        _ => ScenarioFile::read(Path::new(name)),
+    }
+}
+
+/// A scenario that names its versions, and this one not.
+fn not_for(plan: &Plan, scenario: &Scenario) -> Option<Diagnostic> {
+    let version = plan.version();
+    let other = !scenario.versions.is_empty() && !scenario.versions.contains(&version);
+    let span = scenario.places.versions.first().copied().unwrap_or_default();
+    let known = scenario.versions.iter().map(i64::to_string).collect::<Vec<_>>().join(", ");
+    let message = format!("the scenario is not for version {version}, but for {known}");
+    other.then(|| Diagnostic::error(Code::Expectation, span, message))
 }
 
 fn input_of(text: &str) -> Result<Value, String> {
@@ -107,7 +178,7 @@ fn input_of(text: &str) -> Result<Value, String> {
     }
 }
 
-fn show(format: Format, plan: &crate::plan::Plan, scenario: &Scenario, report: &Report, source: Option<&Source>) -> u8 {
+fn show(format: Format, plan: &Plan, scenario: &Scenario, report: &Report, source: Option<&Source>) -> u8 {
     match format {
         Format::Json => {
             for line in lines(plan, scenario, report) {
@@ -131,7 +202,7 @@ fn show(format: Format, plan: &crate::plan::Plan, scenario: &Scenario, report: &
     if wrong.is_empty() && !failed { OK } else { FINDINGS }
 }
 
-fn human(plan: &crate::plan::Plan, scenario: &Scenario, report: &Report) {
+fn human(plan: &Plan, scenario: &Scenario, report: &Report) {
     println!("{} v{}  key {}  from {}", plan.process(), plan.version(), report.key, scenario.at);
     let shown = if report.unfinished { SHOWN } else { usize::MAX };
     for line in lines(plan, scenario, report).take(shown) {

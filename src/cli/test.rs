@@ -1,20 +1,21 @@
-//! `fermata test [Process] [--format human|json|junit]`: the scenarios of every process on the virtual clock.
+//! `fermata test [Process|Process@2|FILE] [SCENARIO] [--format human|json|junit]`: scenarios on the virtual clock.
 
-use std::path::{Path, PathBuf};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use quick_junit::{NonSuccessKind, Report as JUnit, TestCase, TestCaseStatus, TestSuite};
 
-use super::scenarios::ScenarioFile;
+use super::scenarios::{Outcome, Target};
 use super::{COULD_NOT, FINDINGS, OK, colour};
-use crate::catalog::{Catalog, Version, scenario_files};
-use crate::diagnostic::{Code, Diagnostic, Source, render, render_all};
-use crate::machine::line_of;
-use crate::simulate::{Mismatch, Scenario, check, simulate};
+use crate::catalog::{Catalog, FileComplaints, Version};
+use crate::diagnostic::render;
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
-    /// Only this process; all unless said
-    process: Option<String>,
+    /// Only this process; or `Process@2`; or the file of a version or of a scenario
+    what: Option<String>,
+    /// Only the scenario of this name
+    scenario: Option<String>,
     /// Where the definitions are
     #[arg(long, default_value = "definitions")]
     definitions: PathBuf,
@@ -30,21 +31,11 @@ enum TestFormat {
     Junit,
 }
 
-/// A scenario that was run under a version.
-struct Outcome {
-    process: String,
-    version: i64,
-    name: String,
-    file: String,
-    /// Each as a person reads it, with its places. Empty: passed.
-    messages: Vec<String>,
-}
-
 pub(super) fn run(arguments: &Arguments) -> u8 {
     match outcomes(arguments) {
         Ok(outcomes) => {
             show(arguments.format, &outcomes);
-            if outcomes.iter().all(|outcome| outcome.messages.is_empty()) { OK } else { FINDINGS }
+            if outcomes.iter().all(Outcome::passed) { OK } else { FINDINGS }
         }
         Err(message) => {
             eprintln!("{message}");
@@ -55,88 +46,64 @@ pub(super) fn run(arguments: &Arguments) -> u8 {
 
 /// Errors: nothing could be run, with the reason.
 fn outcomes(arguments: &Arguments) -> Result<Vec<Outcome>, String> {
-    let folder = &arguments.definitions;
-    let unread = |e: std::io::Error| format!("{}: cannot be read: {e}", folder.display());
-    let catalog = Catalog::load(folder).map_err(unread)?;
-    let broken: Vec<&str> = catalog.complaints.iter().filter(|c| c.errors).map(|c| c.rendered.as_str()).collect();
+    let target = arguments.what.as_deref().map(|what| Target::read(what, &arguments.definitions)).transpose()?;
+    let folder = match &target {
+        Some(target) => target.definitions(),
+        None => arguments.definitions.clone(),
+    };
+    let catalog = Catalog::load(&folder).map_err(|e| format!("{}: cannot be read: {e}", folder.display()))?;
+    let complaints: Vec<&FileComplaints> = match &target {
+        Some(target) => catalog.complaints_of(&folder, &target.process).collect(),
+        None => catalog.complaints.iter().collect(),
+    };
+    let broken: Vec<&str> = complaints.iter().filter(|c| c.errors).map(|c| c.rendered.as_str()).collect();
     if !broken.is_empty() {
         return Err(format!("{}\nsome definitions are not in order; nothing was run", broken.join("\n")));
     }
-    if let Some(process) = &arguments.process {
-        catalog.versions(process).map_err(|e| e.to_string())?;
-    }
     let mut all = Vec::new();
-    let wanted = |name: &str| arguments.process.as_deref().is_none_or(|process| process == name);
-    for (process, versions) in catalog.processes().filter(|(name, _)| wanted(name)) {
-        for file in scenario_files(folder, process).map_err(unread)? {
-            all.extend(file_outcomes(process, versions.values(), &file)?);
+    match &target {
+        Some(target) => {
+            let versions = catalog.versions(&target.process).map_err(|e| e.to_string())?;
+            if let Some(version) = target.version.filter(|version| !versions.contains_key(version)) {
+                let known = versions.keys().map(i64::to_string).collect::<Vec<_>>().join(", ");
+                return Err(format!("{} has no version {version}; it has {known}", target.process));
+            }
+            all.extend(of_process(target, versions, arguments.scenario.as_deref())?);
+        }
+        None => {
+            for (process, versions) in catalog.processes() {
+                let target =
+                    Target { home: folder.join(process), process: process.to_owned(), version: None, file: None };
+                all.extend(of_process(&target, versions, None)?);
+            }
         }
     }
     if all.is_empty() {
-        let of = arguments.process.as_deref().unwrap_or("<Process>");
-        return Err(format!("no scenarios: they stand in {}/{of}/tests/*.yaml", folder.display()));
+        let of = match &target {
+            Some(Target { process, version: Some(version), .. }) => format!("{process} v{version}"),
+            Some(Target { process, .. }) => process.clone(),
+            None => "any process".to_owned(),
+        };
+        return Err(format!("no scenarios of {of}: they stand in {}/<Process>/tests/*.yaml", folder.display()));
     }
     Ok(all)
 }
 
-fn file_outcomes<'a>(
-    process: &str,
-    versions: impl Iterator<Item = &'a Version>,
-    path: &Path,
-) -> Result<Vec<Outcome>, String> {
-    let read = ScenarioFile::read(path)?;
-    let outcome = |version: i64, messages| Outcome {
-        process: process.to_owned(),
-        version,
-        name: read.name.clone(),
-        file: path.display().to_string(),
-        messages,
-    };
-    let Some(scenario) = &read.scenario else {
-        return Ok(vec![outcome(0, vec![render_all(&read.complaints, &read.source, colour())])]);
-    };
-    let versions: Vec<&Version> = versions.collect();
-    let there = versions.iter().map(|version| version.plan.version()).collect();
-    let mut outcomes: Vec<Outcome> = versions
-        .iter()
-        .filter(|version| read.is_for(version.plan.version()))
-        .map(|version| outcome(version.plan.version(), play(&read, scenario, version)))
-        .collect();
-    for (missing, complaint) in read.missing(process, &there) {
-        outcomes.push(outcome(missing, vec![render(&complaint, &read.source, colour())]));
+fn of_process(target: &Target, versions: &BTreeMap<i64, Version>, name: Option<&str>) -> Result<Vec<Outcome>, String> {
+    let there: BTreeSet<i64> = versions.keys().copied().collect();
+    let wanted = |number: i64| target.version.is_none_or(|version| version == number);
+    let mut outcomes = Vec::new();
+    for file in target.scenarios(name)? {
+        let versions = versions.iter().filter(|(number, _)| wanted(**number)).map(|(_, version)| version);
+        outcomes.extend(file.outcomes(&target.process, versions));
+        if target.version.is_none() {
+            for (missing, complaint) in file.missing(&target.process, &there) {
+                let message = render(&complaint, &file.source, colour());
+                outcomes.push(file.outcome(&target.process, missing, vec![message]));
+            }
+        }
     }
     Ok(outcomes)
-}
-
-/// What is wrong with a scenario under a version; empty: nothing.
-fn play(read: &ScenarioFile, scenario: &Scenario, version: &Version) -> Vec<String> {
-    let mut wrong = read.misfits(&version.plan);
-    wrong.extend(read.says_nothing());
-    if !wrong.is_empty() {
-        return wrong.iter().map(|complaint| render(complaint, &read.source, colour())).collect();
-    }
-    match simulate(&version.plan, scenario) {
-        Ok(report) => check(scenario, &report).iter().map(|mismatch| shown(mismatch, &read.source, version)).collect(),
-        Err(refused) => vec![format!("{}: {refused}", read.source.name())],
-    }
-}
-
-/// The expectation in the scenario, and the place in the definition where the run parted from it.
-fn shown(mismatch: &Mismatch, source: &Source, version: &Version) -> String {
-    let complaint = Diagnostic::error(Code::Expectation, mismatch.span, mismatch.message.as_str());
-    let mut text = render(&complaint, source, colour());
-    if let Some(path) = &mismatch.step
-        && let Some(line) = line_of(&version.plan, path)
-    {
-        let written = version.text.lines().nth(line.saturating_sub(1)).unwrap_or_default();
-        text = format!(
-            "{}\n{}:{line}: the run stood at `{path}`\n  {}\n",
-            text.trim_end(),
-            version.path.display(),
-            written.trim()
-        );
-    }
-    text
 }
 
 fn show(format: TestFormat, outcomes: &[Outcome]) {
@@ -148,7 +115,7 @@ fn show(format: TestFormat, outcomes: &[Outcome]) {
                 .map(|o| {
                     serde_json::json!({
                         "name": o.name, "process": o.process, "version": o.version, "file": o.file,
-                        "outcome": if o.messages.is_empty() { "passed" } else { "failed" },
+                        "outcome": if o.passed() { "passed" } else { "failed" },
                         "messages": o.messages,
                     })
                 })
@@ -162,12 +129,8 @@ fn show(format: TestFormat, outcomes: &[Outcome]) {
 fn human(outcomes: &[Outcome]) {
     let mut failed = 0;
     for outcome in outcomes {
-        let word = if outcome.messages.is_empty() { "passed" } else { "FAILED" };
-        println!("{word}  {} v{}  {}", outcome.process, outcome.version, outcome.name);
-        for message in &outcome.messages {
-            println!("\n{}\n", message.trim_end());
-        }
-        failed += usize::from(!outcome.messages.is_empty());
+        println!("{}", outcome.told());
+        failed += usize::from(!outcome.passed());
     }
     println!("{} passed, {failed} failed", outcomes.len() - failed);
 }

@@ -17,6 +17,8 @@ pub fn trials() -> Vec<Trial> {
         ("a_run_without_end_needs_a_horizon", a_run_without_end_needs_a_horizon),
         ("check_reads_the_scenarios_too", check_reads_the_scenarios_too),
         ("the_scenarios_of_the_page_hold", the_scenarios_of_the_page_hold),
+        ("a_command_is_about_what_it_names", a_command_is_about_what_it_names),
+        ("what_fails_its_scenarios_is_not_published", what_fails_its_scenarios_is_not_published),
     ];
     tests.into_iter().map(|(name, test)| crate::trial(format!("scenarios::{name}"), test)).collect()
 }
@@ -635,4 +637,111 @@ expect: { error: lost }
     let (_, text) = simulate(&["--format", "json", "--until", "3h"]);
     let last = r#"{"at":"2026-03-01T13:00:00Z","path":"pause","what":"waits","for":"the time","until":"2026-03-02T12:00:00Z"}"#;
     if text.lines().any(|line| line == last) { Ok(()) } else { Err(text) }
+}
+
+/// A folder with two versions of Ship, a scenario for each, and a process beside it that is not in order.
+fn ship_and_wreck() -> Folder {
+    let folder = Folder::new();
+    let second = SHIP.replace("version: 1", "version: 2").replace("wait: 1h", "wait: 2h");
+    folder.write("definitions/Ship/v1.yaml", SHIP).write("definitions/Ship/v2.yaml", &second);
+    let took = |versions: &str, took: &str| {
+        format!("scenario: Takes {took}\nversions: {versions}\ninput: {{ k: a }}\nexpect: {{ took: {took} }}\n")
+    };
+    folder.write("definitions/Ship/tests/one.yaml", &took("[1]", "1h"));
+    folder.write("definitions/Ship/tests/two.yaml", &took("[2]", "2h"));
+    folder.write("definitions/Wreck/v1.yaml", "fermata: 1\n");
+    folder.write("definitions/Wreck/tests/s.yaml", "expect: nothing\n");
+    folder
+}
+
+fn says(found: (i32, String), code: i32, parts: &[&str], never: &[&str]) -> Result<(), String> {
+    let missing = parts.iter().find(|part| !found.1.contains(**part));
+    let present = never.iter().find(|part| found.1.contains(**part));
+    match (found.0 == code, missing, present) {
+        (true, None, None) => Ok(()),
+        _ => {
+            Err(format!("exit {} instead of {code}; missing: {missing:?}; too much: {present:?}\n{}", found.0, found.1))
+        }
+    }
+}
+
+fn a_command_is_about_what_it_names() -> Result<(), String> {
+    let folder = ship_and_wreck();
+    let test = |arguments: &[&str]| once(&folder, &[&["test"], arguments].concat(), &[]);
+    let (one, two) = ("passed  Ship v1  Takes 1h", "passed  Ship v2  Takes 2h");
+    says(test(&[]), 2, &["definitions/Wreck/v1.yaml", "nothing was run"], &["passed"])?;
+    says(test(&["Ship"]), 0, &[one, two, "2 passed, 0 failed"], &["Wreck"])?;
+    says(test(&["Wreck"]), 2, &["definitions/Wreck/v1.yaml", "nothing was run"], &["Ship"])?;
+    says(test(&["Ship@2"]), 0, &[two, "1 passed, 0 failed"], &[])?;
+    says(test(&["definitions/Ship/v2.yaml"]), 0, &[two, "1 passed, 0 failed"], &[])?;
+    says(test(&["definitions/Ship/tests/one.yaml"]), 0, &[one, "1 passed, 0 failed"], &[])?;
+    says(test(&["Ship", "Takes 2h"]), 0, &[two, "1 passed, 0 failed"], &[])?;
+    says(test(&["Ship", "two"]), 0, &[two, "1 passed, 0 failed"], &[])?;
+    says(test(&["Ship@1", "Takes 2h"]), 2, &["no scenarios of Ship v1"], &[])?;
+    says(test(&["Ship", "Takes 3h"]), 2, &["there is no scenario `Takes 3h` of Ship", "did you mean `Takes "], &[])?;
+    says(test(&["Ship@3"]), 2, &["Ship has no version 3; it has 1, 2"], &[])?;
+    says(test(&["Ship@x"]), 2, &["write `Ship@2`"], &[])?;
+    says(test(&["Shop"]), 2, &["there is no process `Shop`"], &[])?;
+    says(test(&["definitions/Ship/tests/three.yaml"]), 2, &["there is no such file"], &[])?;
+    folder.write("stray.yaml", "");
+    says(test(&["stray.yaml"]), 2, &["neither a version nor a scenario"], &[])?;
+    let inside = |arguments: &[&str]| {
+        let folder = folder.path().join("definitions/Ship");
+        let output = std::process::Command::new(crate::process::fermata()).args(arguments).current_dir(folder).output();
+        let output = output.unwrap();
+        let text = [output.stdout, output.stderr].map(|b| String::from_utf8_lossy(&b).into_owned()).concat();
+        (output.status.code().unwrap_or(-1), text)
+    };
+    says(inside(&["test", "tests/one.yaml"]), 0, &[one], &[])?;
+
+    let simulate = |arguments: &[&str]| once(&folder, &[&["simulate"], arguments].concat(), &[]);
+    says(simulate(&["Ship@1", "--scenario", "Takes 1h"]), 0, &["Ship v1  key a", "completed after 1h"], &["Wreck"])?;
+    // The newest version that the scenario is for.
+    says(simulate(&["Ship", "--scenario", "one"]), 0, &["Ship v1  key a"], &[])?;
+    says(simulate(&["Ship", "--input", "{\"k\": \"b\"}"]), 0, &["Ship v2  key b", "completed after 2h"], &[])?;
+    says(
+        simulate(&["Ship@2", "--scenario", "Takes 1h"]),
+        1,
+        &["one.yaml:2:12: error[expectation]: the scenario is not for version 2, but for 1"],
+        &["completed"],
+    )?;
+    let file = ["definitions/Ship/v2.yaml", "--scenario", "definitions/Ship/tests/one.yaml"];
+    says(simulate(&file), 1, &["the scenario is not for version 2, but for 1"], &["completed"])?;
+    says(
+        simulate(&["definitions/Ship/v2.yaml", "--scenario", "Takes 2h"]),
+        0,
+        &["Ship v2", "completed after 2h"],
+        &[],
+    )?;
+    says(simulate(&["Ship@4"]), 2, &["Ship has no version 4; it has 1, 2"], &[])?;
+    says(simulate(&["Shop"]), 2, &["there is no process `Shop` in definitions"], &[])?;
+    says(simulate(&["Ship", "--scenario", "Takes 4h"]), 2, &["there is no scenario `Takes 4h` of Ship"], &[])?;
+    says(simulate(&["definitions/Ship/v7.yaml"]), 2, &["v7.yaml"], &[])
+}
+
+fn what_fails_its_scenarios_is_not_published() -> Result<(), String> {
+    let folder = ship_and_wreck();
+    let publish = |arguments: &[&str]| once(&folder, &[&["publish"], arguments].concat(), &[]);
+    let lock = folder.path().join("definitions/LOCK");
+    says(publish(&[]), 1, &["definitions/Wreck/v1.yaml", "definitions must be in order first"], &["sha256:"])?;
+    let failing = "input: { k: a }\nversions: [2]\nexpect: { took: 1h }\n";
+    folder.write("definitions/Ship/tests/three.yaml", failing);
+    let refused =
+        ["FAILED  Ship v2  three", "three.yaml:3:17: ", "scenarios fail; `--untested` publishes all the same"];
+    says(publish(&["Ship"]), 1, &refused, &["sha256:", "Wreck", "passed  Ship"])?;
+    if lock.exists() {
+        return Err("something was published all the same".to_owned());
+    }
+    // What cannot be read could be about any version.
+    folder.write("definitions/Ship/tests/three.yaml", "expect: nothing\n");
+    says(publish(&["Ship"]), 1, &["FAILED  Ship  three", "three.yaml:1:9: error[wrong-shape]"], &["sha256:"])?;
+    folder.write("definitions/Ship/tests/three.yaml", &failing.replace("[2]", "[1]"));
+    says(publish(&["Ship", "--untested"]), 0, &["Ship v1  sha256:", "  untested", "Ship v2  sha256:"], &["FAILED"])?;
+    // A version that is published already is not asked again.
+    let third = SHIP.replace("version: 1", "version: 3").replace("wait: 1h", "wait: 3h");
+    folder.write("definitions/Ship/v3.yaml", &third);
+    says(publish(&["Ship"]), 0, &["Ship v3  sha256:", "  no scenarios"], &["FAILED", "Ship v1"])?;
+    folder.write("definitions/Ship/v4.yaml", &SHIP.replace("version: 1", "version: 4"));
+    folder.write("definitions/Ship/tests/four.yaml", "input: { k: a }\nversions: [4]\nexpect: { took: 1h }\n");
+    says(publish(&["Ship"]), 0, &["Ship v4  sha256:", "  1 scenario passed"], &["FAILED", "Ship v3"])
 }
