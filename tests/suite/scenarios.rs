@@ -113,6 +113,7 @@ fn a_scenario_that_says_nothing_fails() -> Result<(), String> {
         ("expect: { status: completed, calls: {} }", &["s.yaml:2:37: ", "`calls` names no step"]),
         ("expect: { status: completed, vars: {} }", &["s.yaml:2:36: ", "`vars` names no variable"]),
         ("answers: {}\nexpect: { status: completed }", &["s.yaml:2:10: ", "`answers` names no step"]),
+        ("scenario: Broken\nexpect: {}", &["FAILED  Ship  Broken\n"]),
         ("versions: []\nexpect: { status: completed }", &["s.yaml:2:11: ", "`versions` names no version"]),
     ])
 }
