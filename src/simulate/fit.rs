@@ -2,7 +2,7 @@
 //! cannot rot unseen.
 
 use super::scenario::{AnswerForm, Expectation, Happening, HappeningPlace, ReplyExpectation, Scenario};
-use super::steps::{Steps, listed};
+use super::steps::{Steps, is_number, listed};
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::expression::similar;
 use crate::machine::{ErrorType, Refused, prepare};
@@ -21,11 +21,11 @@ pub fn misfits(plan: &Plan, scenario: &Scenario) -> Vec<Diagnostic> {
     let mut fit = Fit { plan, steps: Steps::of(plan), wrong: Vec::new() };
     for (name, places) in &scenario.places.answers {
         for step in fit.named(name, places.name) {
-            fit.answered(step, places.name);
+            let Some(called) = fit.called(step, places.name) else { continue };
             for (at, (form, span)) in places.answers.iter().enumerate() {
                 let answer = scenario.answers.get(name).and_then(|answers| answers.get(at));
                 let error = answer.and_then(|answer| answer.reaction.error()).map(ErrorType::text);
-                fit.answer(step, *form, error.as_deref(), *span);
+                fit.answer(step, called, *form, error.as_deref(), *span);
             }
         }
     }
@@ -90,54 +90,30 @@ impl<'a> Fit<'a> {
         found
     }
 
-    /// Whether a step is one that is answered.
-    fn answered(&mut self, step: &Step, span: Span) {
-        if !matches!(step.action, Action::Http(_) | Action::Activity(_) | Action::Send { .. }) {
+    /// Whom a step calls; one that calls nobody is a complaint.
+    fn called(&mut self, step: &Step, span: Span) -> Option<Called> {
+        let called = Called::by(&step.action);
+        if called.is_none() {
             let message = format!("`{}` is a `{}`, which calls nobody", step.segment, step.verb);
-            let calls = self.steps.all().filter(|step| ["http", "activity", "send"].contains(&step.verb));
+            let calls = self.steps.all().filter(|step| Called::by(&step.action).is_some());
             let help = listed("steps that call are", calls.map(|step| step.segment.as_str()).collect());
             self.complain(span, message, Some(help));
         }
+        called
     }
 
-    fn answer(&mut self, step: &Step, form: AnswerForm, error: Option<&str>, span: Span) {
-        let (whose, forms) = match &step.action {
-            Action::Http(_) => ("a service", "`ok`, `{ status, headers, body, after }` or `{ error, message, after }`"),
-            Action::Activity(_) => {
-                ("an activity", "`ok`, `{ value, after }` or `{ error: activity.Type, message, after, retryable }`")
-            }
-            Action::Send { .. } => ("the server, of a signal to another run", "`ok` or `{ error: send.not-running }`"),
-            _ => return,
-        };
-        let fits = match (&step.action, form) {
-            (_, AnswerForm::Ok | AnswerForm::Error) => true,
-            (Action::Http(_), AnswerForm::Reply) => true,
-            (Action::Activity(_), AnswerForm::Value | AnswerForm::ErrorOfActivity) => true,
-            (_, AnswerForm::Reply | AnswerForm::Value | AnswerForm::ErrorOfActivity) => false,
+    fn answer(&mut self, step: &Step, called: Called, form: AnswerForm, error: Option<&str>, span: Span) {
+        let fits = match (form, called) {
+            (AnswerForm::Ok | AnswerForm::Error, _) => true,
+            (AnswerForm::Reply, called) => called == Called::Service,
+            (AnswerForm::Value | AnswerForm::ErrorOfActivity, called) => called == Called::Activity,
         };
         if !fits {
             let message = format!("`{}` cannot be answered like this", step.segment);
-            return self.complain(span, message, Some(format!("the answers of {whose} are {forms}")));
+            return self.complain(span, message, Some(format!("the answers of {}", called.answers())));
         }
-        let Some(error) = error else { return };
-        let known: &[&str] = match &step.action {
-            Action::Activity(_) if error.strip_prefix("activity.").is_some_and(|kind| !kind.is_empty()) => return,
-            Action::Activity(_) => &[],
-            Action::Http(_) => &HTTP_ERRORS,
-            _ => &SEND_ERRORS,
-        };
-        if known.contains(&error) {
-            return;
-        }
-        let status = error.strip_prefix("http.").filter(|s| s.len() == 3 && s.bytes().all(|b| b.is_ascii_digit()));
-        let help = match (status, similar(error, known.iter().copied())) {
-            (Some(status), _) if !known.is_empty() => {
-                format!("what a service answers is a status: `{{ status: {status} }}`")
-            }
-            (_, Some(near)) => format!("did you mean `{near}`?"),
-            _ if known.is_empty() => format!("the errors of an activity are `activity.Type`, as in `activity.{error}`"),
-            _ => listed("there are", known.to_vec()),
-        };
+        let Some(help) = error.and_then(|error| called.no_error(error)) else { return };
+        let error = error.unwrap_or_default();
         self.complain(span, format!("`{}` cannot fail with `{error}` by itself", step.segment), Some(help));
     }
 
@@ -204,13 +180,8 @@ impl<'a> Fit<'a> {
         }
         for (name, call, span) in &expect.calls {
             for step in self.named(name, *span) {
-                self.answered(step, *span);
-                let known: &[&str] = match &step.action {
-                    Action::Http(_) => &["service", "method", "path", "query", "headers", "body"],
-                    Action::Activity(_) => &["name", "queue", "args"],
-                    Action::Send { .. } => &["to", "signal", "payload"],
-                    _ => continue,
-                };
+                let Some(called) = self.called(step, *span) else { continue };
+                let known = called.parts();
                 for (part, _, span) in call.parts.iter().filter(|(part, ..)| !known.contains(&part.as_str())) {
                     let message = format!("`{part}` is no part of what `{}` sends", step.segment);
                     self.complain(*span, message, Some(listed("its parts are", known.to_vec())));
@@ -242,6 +213,81 @@ impl<'a> Fit<'a> {
         names.sort_unstable();
         names.dedup();
         names
+    }
+}
+
+/// Whom a step calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Called {
+    Service,
+    Activity,
+    /// Another run.
+    Run,
+}
+
+impl Called {
+    fn by(action: &Action) -> Option<Called> {
+        match action {
+            Action::Http(_) => Some(Called::Service),
+            Action::Activity(_) => Some(Called::Activity),
+            Action::Send { .. } => Some(Called::Run),
+            Action::Set(_)
+            | Action::Wait(_)
+            | Action::Until(_)
+            | Action::Receive { .. }
+            | Action::If { .. }
+            | Action::Switch(_)
+            | Action::While { .. }
+            | Action::For(_)
+            | Action::Parallel { .. }
+            | Action::Race(_)
+            | Action::Try { .. }
+            | Action::Do(_)
+            | Action::Return(_)
+            | Action::Fail { .. }
+            | Action::Break
+            | Action::Continue
+            | Action::Log(_) => None,
+        }
+    }
+
+    /// Whose the answers are, and their forms.
+    fn answers(self) -> &'static str {
+        match self {
+            Called::Service => "a service are `ok`, `{ status, headers, body, after }` or `{ error, message, after }`",
+            Called::Activity => {
+                "an activity are `ok`, `{ value, after }` or `{ error: activity.Type, message, after, retryable }`"
+            }
+            Called::Run => "the server, of a signal to another run, are `ok` or `{ error: send.not-running }`",
+        }
+    }
+
+    /// The parts of a call that can be expected.
+    fn parts(self) -> &'static [&'static str] {
+        match self {
+            Called::Service => &["service", "method", "path", "query", "headers", "body"],
+            Called::Activity => &["name", "queue", "args"],
+            Called::Run => &["to", "signal", "payload"],
+        }
+    }
+
+    /// The way forward, where this is no error that such a call can end with.
+    fn no_error(self, error: &str) -> Option<String> {
+        let one_of = |known: &[&str]| {
+            let near = || similar(error, known.iter().copied()).map(|near| format!("did you mean `{near}`?"));
+            (!known.contains(&error)).then(|| near().unwrap_or_else(|| listed("there are", known.to_vec())))
+        };
+        match self {
+            Called::Service => match error.strip_prefix("http.").filter(|s| is_number(s)) {
+                Some(status) => Some(format!("what a service answers is a status: `{{ status: {status} }}`")),
+                None => one_of(&HTTP_ERRORS),
+            },
+            Called::Activity if error.strip_prefix("activity.").is_some_and(|kind| !kind.is_empty()) => None,
+            Called::Activity => {
+                Some(format!("the errors of an activity are `activity.Type`, as in `activity.{error}`"))
+            }
+            Called::Run => one_of(&SEND_ERRORS),
+        }
     }
 }
 

@@ -36,7 +36,7 @@ pub(super) fn most_particular<'a>(path: &str, names: impl Iterator<Item = &'a st
     names.filter(|name| is_step(path, name)).max_by_key(|name| rank(name))
 }
 
-fn is_number(part: &str) -> bool {
+pub(super) fn is_number(part: &str) -> bool {
     !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit())
 }
 
