@@ -1,7 +1,7 @@
 //! `tests/diagnostics/NAME.yaml`: a definition that says at its head what is to be said about it, one line for each
-//! complaint: `# expect: error unknown-key at 12`, or `# expect: nothing`. One that cannot begin with a comment has these
-//! lines in `NAME.expect`. They are written by hand, and nothing writes them anew. `NAME.txt` is the record of every
-//! complaint as printed; `BLESS=1` writes that.
+//! complaint: `# expect: error unknown-key at 12`, behind it in `<…>` what must be said of it, or `# expect: nothing`.
+//! One that cannot begin with a comment has these lines in `NAME.expect`. They are written by hand, and nothing writes
+//! them anew. `NAME.txt` is the record of every complaint as printed; `BLESS=1` writes that.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -37,7 +37,10 @@ fn run(path: &Path) -> Result<(), String> {
     if crate::bless() {
         std::fs::write(&record, &found).map_err(|e| e.to_string())?;
     }
-    let held = expected(&text, aside.as_deref()).and_then(|wanted| hold(wanted, found_in(&complaints, &source)));
+    let held = expected(&text, aside.as_deref()).and_then(|wanted| {
+        spoken(&wanted, &complaints, &source)?;
+        hold(wanted.into_iter().map(plain).collect(), found_in(&complaints, &source))
+    });
     held.map_err(|wrong| format!("{wrong}\n\n{found}"))?;
     let recorded = std::fs::read_to_string(&record).map_err(|e| format!("{}: {e}", record.display()))?;
     if recorded == found { Ok(()) } else { Err(format!("recorded:\n{recorded}\nfound:\n{found}")) }
@@ -75,6 +78,29 @@ fn expected(text: &str, aside: Option<&str>) -> Result<Vec<String>, String> {
     };
     wanted.sort_unstable();
     Ok(wanted)
+}
+
+/// An expectation without the words that it asks for.
+fn plain(line: String) -> String {
+    line.split_once('<').map_or(line.clone(), |(plain, _)| plain.trim_end().to_owned())
+}
+
+/// Of an expectation such as `error duration at 9  <`wait: 1d`>` every text in back quotes stands in a complaint of its
+/// line, in the message or in the help.
+fn spoken(wanted: &[String], complaints: &[Diagnostic], source: &Source) -> Result<(), String> {
+    for (line, note) in wanted.iter().filter_map(|line| line.split_once('<')) {
+        let of_line = complaints.iter().filter(|complaint| {
+            let at = source.position(complaint.span.start).line;
+            line.trim_end().ends_with(&format!("{} at {at}", complaint.code.slug()))
+        });
+        let said: String =
+            of_line.map(|c| format!("{} {} ", c.message, c.help.as_deref().unwrap_or_default())).collect();
+        let quoted = note.trim_end_matches('>').split('`').skip(1).step_by(2);
+        if let Some(missing) = quoted.into_iter().find(|words| !said.contains(words)) {
+            return Err(format!("{}: `{missing}` is not said: {said}", line.trim_end()));
+        }
+    }
+    Ok(())
 }
 
 /// Each complaint is expected, each as often as it is found, and nothing else.

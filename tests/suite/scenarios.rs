@@ -19,6 +19,7 @@ pub fn trials() -> Vec<Trial> {
         ("the_scenarios_of_the_page_hold", the_scenarios_of_the_page_hold),
         ("a_command_is_about_what_it_names", a_command_is_about_what_it_names),
         ("what_fails_its_scenarios_is_not_published", what_fails_its_scenarios_is_not_published),
+        ("fifteen_businesses_run_as_reckoned", fifteen_businesses_run_as_reckoned),
     ];
     tests.into_iter().map(|(name, test)| crate::trial(format!("scenarios::{name}"), test)).collect()
 }
@@ -745,4 +746,18 @@ fn what_fails_its_scenarios_is_not_published() -> Result<(), String> {
     folder.write("definitions/Ship/v4.yaml", &SHIP.replace("version: 1", "version: 4"));
     folder.write("definitions/Ship/tests/four.yaml", "input: { k: a }\nversions: [4]\nexpect: { took: 1h }\n");
     says(publish(&["Ship"]), 0, &["Ship v4  sha256:", "  1 scenario passed"], &["FAILED", "Ship v3"])
+}
+
+/// `tests/processes`: processes as businesses write them, with scenarios that were reckoned by hand from the page.
+fn fifteen_businesses_run_as_reckoned() -> Result<(), String> {
+    let processes = crate::root().join("tests/processes");
+    let processes = processes.to_string_lossy();
+    let nowhere = Folder::new();
+    for arguments in [vec!["check", &processes], vec!["test", "--definitions", &processes]] {
+        let (code, text) = once(&nowhere, &arguments, &[]);
+        if code != 0 {
+            return Err(format!("{}: {code}\n{text}", arguments.join(" ")));
+        }
+    }
+    Ok(())
 }

@@ -127,7 +127,7 @@ fn walk(schema: &Node, complaints: &mut Vec<Diagnostic>) {
         } else if !PLAIN.contains(&key) && !key.starts_with("x-") {
             let message = format!("`{key}` is no keyword of a schema, so nothing is checked by it");
             let help = meant(key).unwrap_or_else(|| "remove it, or write it as `x-…` if it is a note".to_owned());
-            complaints.push(Diagnostic::warning(Code::Schema, entry.key_span, message).help(help));
+            complaints.push(Diagnostic::error(Code::Schema, entry.key_span, message).help(help));
         }
     }
 }
@@ -160,7 +160,7 @@ fn format(node: &Node, complaints: &mut Vec<Diagnostic>) {
         Some(word) => format!("did you mean `{word}`?"),
         None => format!("the formats are {}", FORMATS.map(|f| format!("`{f}`")).join(", ")),
     };
-    complaints.push(Diagnostic::warning(Code::Schema, node.span, message).help(help));
+    complaints.push(Diagnostic::error(Code::Schema, node.span, message).help(help));
 }
 
 /// Properties that are required where none of that name may be.
