@@ -8,8 +8,8 @@ use super::types::{Type, Types};
 use super::{Expression, Failure, Problem, Scope, World};
 use crate::value::Value;
 
-/// Most problems of one text that are told.
-const MOST: usize = 100;
+/// Most problems of one text that are told; then it says that there may be more.
+const MOST: usize = 98;
 
 #[derive(Clone)]
 pub struct Template(Arc<Parsed>);
@@ -60,6 +60,7 @@ impl Template {
                 }
                 at = start + length + 1;
                 if problems.len() >= MOST {
+                    problems.push(stopped(at..text.len()));
                     break;
                 }
             } else {
@@ -105,6 +106,7 @@ impl Template {
             errors += found.iter().filter(|problem| !problem.warning).count();
             problems.extend(found.into_iter().map(|problem| problem.shifted(at)));
             if errors >= MOST {
+                problems.push(stopped(at..self.0.text.len()));
                 break;
             }
         }
@@ -156,6 +158,11 @@ impl Template {
 fn shifted(mut failure: Failure, by: usize) -> Failure {
     failure.range = failure.range.map(|range| range.start + by..range.end + by);
     failure
+}
+
+fn stopped(rest: std::ops::Range<usize>) -> Problem {
+    let help = "correct those before it and check again";
+    Problem::error("more", rest, "the rest of this text was not looked at", Some(help))
 }
 
 /// `${{ x }}`, as other tools write it.

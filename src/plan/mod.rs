@@ -433,7 +433,7 @@ fn from_read(
     text: &str,
     home: &Home,
 ) -> (Option<Arc<Plan>>, Vec<Diagnostic>) {
-    let Some(document) = document else { return (None, complaints) };
+    let Some(document) = document else { return (None, settle(complaints, text.len())) };
     let (plan, more) = lower::lower(&document, text);
     complaints.extend(more);
     complaints.extend(check::check(&document, home));

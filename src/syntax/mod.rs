@@ -28,18 +28,38 @@ pub use step::{Branch, Child, Common, Level, OnError, Role, Root, Step, StepId, 
 pub use tree::{Entry, Kind, Node, Text};
 pub use yaml::{MAX_DEPTH, MAX_SOURCE};
 
-use crate::diagnostic::Diagnostic;
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::value::JsonError;
 
 /// Reads a definition as an author wrote it.
 pub fn read_yaml(text: &str) -> (Option<Document>, Vec<Diagnostic>) {
-    let (tree, mut complaints) = yaml::read(text);
-    let Some(tree) = tree else { return (None, complaints) };
-    let (document, more) = read::document(tree, text);
+    let yaml::Read { node, mut complaints, partial } = yaml::read(text);
+    let Some(tree) = node else { return (None, complaints) };
+    let (document, mut more) = read::document(tree, text);
+    // A key that is missing may be what could not be read.
+    let outermost = outermost(partial);
+    let within = |at: usize| outermost.range(..=at).next_back().is_some_and(|(_, end)| at < *end);
+    more.retain(|complaint| complaint.code != Code::MissingKey || !within(complaint.span.start));
     // A `yes` that is complained about for what it is meant to be needs no word on what it looks like.
-    complaints.retain(|trap| trap.is_error() || !more.iter().any(|complaint| complaint.span == trap.span));
+    let said: BTreeSet<Span> = more.iter().map(|complaint| complaint.span).collect();
+    complaints.retain(|trap| trap.is_error() || !said.contains(&trap.span));
     complaints.extend(more);
     (document, complaints)
+}
+
+/// Where the mappings begin and end that are inside no other of them.
+fn outermost(mut maps: Vec<Span>) -> BTreeMap<usize, usize> {
+    maps.sort_by_key(|map| (map.start, std::cmp::Reverse(map.end)));
+    let (mut outermost, mut last) = (BTreeMap::new(), 0);
+    for map in maps.into_iter().filter(|map| map.end > map.start) {
+        if map.end > last {
+            outermost.insert(map.start, map.end);
+            last = map.end;
+        }
+    }
+    outermost
 }
 
 /// Reads a frozen definition. Errors: text that is not the JSON that freezing writes.
@@ -49,7 +69,8 @@ pub fn read_frozen(text: &str) -> Result<(Option<Document>, Vec<Diagnostic>), Js
 
 /// Reads any YAML document as a tree, for scenarios and case files.
 pub fn read_tree(text: &str) -> (Option<Node>, Vec<Diagnostic>) {
-    yaml::read(text)
+    let read = yaml::read(text);
+    (read.node, read.complaints)
 }
 
 /// Reads a definition out of a tree that holds more; `text` is what the tree was read from.

@@ -1,6 +1,8 @@
 //! What authors fall into in YAML, told from the text around the place where reading stopped.
 
+use super::meant::short;
 use crate::diagnostic::{Code, Diagnostic, Span};
+use crate::expression::invisible;
 
 /// Keys that hold a bare expression, whose first character YAML may take for its own.
 const CONDITIONS: [&str; 6] = ["if", "when", "while", "until", "where", "check"];
@@ -30,6 +32,123 @@ impl<'a> Line<'a> {
         let trimmed = rest.trim_start();
         (trimmed.trim_end(), self.start + at + rest.len() - trimmed.len())
     }
+}
+
+/// What stands from here to the end of the line, of which a message shows the beginning at most.
+fn rest_of_line(text: &str, at: usize) -> &str {
+    let rest = text.get(at..).unwrap_or("");
+    let near = rest.char_indices().nth(200).map_or(rest.len(), |(end, _)| end);
+    let line = rest.get(..near).and_then(|near| near.split('\n').next()).unwrap_or("").trim_end();
+    // In braces it ends where they do.
+    let mut depth = 0_i64;
+    let end = line.char_indices().find(|(_, c)| {
+        depth += match c {
+            '{' | '[' | '(' => 1,
+            '}' | ']' | ')' => -1,
+            _ => 0,
+        };
+        depth < 0
+    });
+    line.get(..end.map_or(line.len(), |(end, _)| end)).unwrap_or("").trim_end()
+}
+
+/// The first character that nobody sees, at a place that it cannot have: anywhere in a key; at the edge of a plain text,
+/// or inside it where it is no kind of space. In quotes it is a warning.
+pub(super) fn hidden(text: &str, span: Span, plain: bool) -> Option<Diagnostic> {
+    let written = text.get(span.start..span.end)?;
+    if written.is_ascii() {
+        return None;
+    }
+    let is_key = text.get(span.end..).is_some_and(|rest| rest.trim_start_matches([' ', '\t']).starts_with(':'));
+    let edge = |at: usize, c: char| {
+        let (before, behind) = (written.get(..at), written.get(at + c.len_utf8()..));
+        let blank = |part: Option<&str>| part.is_some_and(|part| part.chars().all(|c| invisible(c).is_some()));
+        blank(before) || blank(behind)
+    };
+    // Two of them join or part letters in some scripts, two turn the direction of a word.
+    let shown = |c: char| c.is_whitespace() || matches!(c, '\u{200c}'..='\u{200f}');
+    let refused = |at: usize, c: char| invisible(c).is_some() && (!shown(c) || (plain && (is_key || edge(at, c))));
+    let (at, c) = written.char_indices().find(|(at, c)| refused(*at, *c))?;
+    Some(say_hidden(span.start + at, c, plain))
+}
+
+fn say_hidden(at: usize, c: char, plain: bool) -> Diagnostic {
+    let message = format!("{} (U+{:04X}) is hidden here", invisible(c).unwrap_or("a character"), u32::from(c));
+    let help = match (plain, c.is_whitespace()) {
+        (true, true) => "write a plain space in its place, or none; where it belongs to a text, put the text in quotes",
+        (true, false) => "remove it; where it belongs to a text, put the text in quotes",
+        (false, _) => "remove it; where it is meant, write it as an escape in `\"…\"`, such as `\\u200b`",
+    };
+    let made = if plain { Diagnostic::error } else { Diagnostic::warning };
+    made(Code::YamlTrap, Span::new(at, at + c.len_utf8()), message).help(help)
+}
+
+/// One of them where YAML wants spaces: before a line, behind a dash or a colon, before a colon.
+fn hidden_in_line(line: &Line<'_>) -> Option<Diagnostic> {
+    let stands = |at: usize, c: char| {
+        let is_blank = |c: char| c == ' ' || invisible(c).is_some();
+        let before = line.text.get(..at).unwrap_or("").trim_end_matches(is_blank);
+        let behind = line.text.get(at + c.len_utf8()..).unwrap_or("").trim_start_matches(is_blank);
+        before.is_empty() || before.ends_with(['-', ':']) || behind.starts_with(':')
+    };
+    let (at, c) = line.text.char_indices().find(|(at, c)| invisible(*c).is_some() && stands(*at, *c))?;
+    Some(say_hidden(line.start + at, c, true))
+}
+
+/// Puts blanks in the place of what could not be read, as far as it can be told: the value of a key, or the whole line, and
+/// the lines that are indented below it. Where that ends.
+pub(super) fn blank(text: &mut String, at: usize) -> Option<usize> {
+    if let Some(tab) = indenting_tab(text, at, false).filter(|tab| *tab == at) {
+        return blank_tabbed(text, tab);
+    }
+    let line = Line::at(text, at);
+    let behind_dashes = line.text.trim_start_matches([' ', '-']);
+    let column = line.text.len() - behind_dashes.len();
+    let key = behind_dashes.find(": ").map(|colon| column + colon + 1).filter(|value| {
+        let key = line.text.get(column..*value).unwrap_or("");
+        line.start + value <= at && key.chars().all(|c| c.is_ascii_alphanumeric() || "-_:<".contains(c))
+    });
+    // A dash in a column of its own goes too.
+    let start = if at < line.start + column { line.start } else { line.start + key.unwrap_or(column) };
+    let mut end = line.start + line.text.len();
+    for below in text.get(end..)?.split_inclusive('\n').skip(1) {
+        let indent = below.len() - below.trim_start_matches([' ', '\t']).len();
+        let rest = below.trim();
+        // What closes a bracket that was opened here stands alone, in any column.
+        if !(rest.is_empty() || indent > column || rest.trim_end_matches(',').chars().all(|c| "]}".contains(c))) {
+            break;
+        }
+        end += below.len();
+    }
+    // The line that begins here was counted from its end: the next line begins behind the break.
+    let end = text.get(end..)?.find('\n').map_or(text.len(), |rest| end + rest);
+    erase(text, start, end)?;
+    Some(end)
+}
+
+/// Who indents with tabs does so everywhere: one complaint is enough.
+fn blank_tabbed(text: &mut String, tab: usize) -> Option<usize> {
+    let first = text.get(..tab).and_then(|before| before.rfind('\n')).map_or(0, |n| n + 1);
+    let lines: Vec<(usize, usize)> = text
+        .split_inclusive('\n')
+        .scan(0, |at, line| {
+            let start = *at;
+            *at += line.len();
+            Some((start, *at, line))
+        })
+        .filter(|(start, _, line)| *start >= first && indenting_tab(line, 0, false).is_some())
+        .map(|(start, end, _)| (start, end))
+        .collect();
+    for (start, end) in &lines {
+        erase(text, *start, *end)?;
+    }
+    lines.first().map(|(_, end)| *end)
+}
+
+fn erase(text: &mut String, start: usize, end: usize) -> Option<()> {
+    let blanks: String = text.get(start..end)?.bytes().map(|b| if b == b'\n' { '\n' } else { ' ' }).collect();
+    text.replace_range(start..end, &blanks);
+    Some(())
 }
 
 /// Whether the value that begins here is a condition.
@@ -86,8 +205,7 @@ pub(super) fn properties(text: &str, node: Span, anchored: bool, tagged: bool) -
     let span = property(text, node.start, sigil).unwrap_or(node);
     let word = text.get(span.start..span.end).unwrap_or("");
     let condition = in_condition(text, span.start);
-    let line = Line::at(text, span.start);
-    let rest = text.get(span.start..line.start + line.text.len()).unwrap_or("").trim_end();
+    let rest = rest_of_line(text, span.start);
     let known = word.strip_prefix("!!").is_some_and(|name| TYPES.contains(&name));
     let complaint = if condition && !known {
         let begins = if tagged { "a tag" } else { "an anchor" };
@@ -110,8 +228,7 @@ pub(super) fn properties(text: &str, node: Span, anchored: bool, tagged: bool) -
 
 /// The complaint about `*name`.
 pub(super) fn alias(text: &str, span: Span) -> Diagnostic {
-    let line = Line::at(text, span.start);
-    let rest = text.get(span.start..line.start + line.text.len()).unwrap_or("").trim_end();
+    let rest = rest_of_line(text, span.start);
     if in_condition(text, span.start) {
         let message = "an unquoted `*` begins an alias of YAML, no expression";
         return Diagnostic::error(Code::Yaml, span, message).help(quotes("the whole expression", rest));
@@ -127,14 +244,17 @@ pub(super) fn explain(said: &str, text: &str, at: usize) -> Diagnostic {
     let line = Line::at(text, at);
     let here = Span::new(at, at + text.get(at..).and_then(|rest| rest.chars().next()).map_or(1, char::len_utf8));
     let made = |span: Span, message: &str, help: &str| Diagnostic::error(Code::Yaml, span, message).help(help);
+    let before = line.start.checked_sub(1).map(|end| Line::at(text, end));
+    if let Some(complaint) = hidden_in_line(&line).or_else(|| before.as_ref().and_then(hidden_in_line)) {
+        return complaint;
+    }
     let control = |c: char| c.is_control() && !"\n\r\t".contains(c);
     if let Some((at, c)) = text.char_indices().find(|(_, c)| control(*c)) {
         let message = format!("a control character (U+{:04X}) cannot stand in a definition", u32::from(c));
         return made(Span::new(at, at + c.len_utf8()), &message, "remove the control character");
     }
-    let indent = line.text.len() - line.text.trim_start_matches([' ', '\t']).len();
-    if let Some(tab) = line.text.get(..indent).and_then(|blank| blank.find('\t')) {
-        let span = Span::new(line.start + tab, line.start + tab + 1);
+    if let Some(tab) = indenting_tab(text, line.start, said.contains("tab")) {
+        let span = Span::new(tab, tab + 1);
         return made(span, "a tab cannot indent a line", "indent with spaces: YAML allows no tabs there");
     }
     if said.contains("recursion") || said.contains("nesting") {
@@ -187,12 +307,32 @@ pub(super) fn explain(said: &str, text: &str, at: usize) -> Diagnostic {
     complaint
 }
 
+/// The tab before a line: the one that begins here, or where the parser speaks of a tab, any behind it.
+fn indenting_tab(text: &str, start: usize, any: bool) -> Option<usize> {
+    let mut at = start;
+    for line in text.get(start..)?.split_inclusive('\n').take(if any { usize::MAX } else { 1 }) {
+        let indent = line.len() - line.trim_start_matches([' ', '\t']).len();
+        if let Some(tab) = line.get(..indent).and_then(|blank| blank.find('\t')).filter(|_| !line.trim().is_empty()) {
+            return Some(at + tab);
+        }
+        at += line.len();
+    }
+    None
+}
+
 /// A value whose first character is one of YAML's own.
 fn first_character(said: &str, text: &str, at: usize, line: &Line<'_>) -> Option<Diagnostic> {
     let (value, start) = line.value();
     let first = value.chars().next()?;
     let what = if in_condition(text, start) { "the whole expression" } else { "the whole text" };
     let span = Span::new(start, start + first.len_utf8());
+    if line.text.trim_start_matches([' ', '-']).starts_with("<<:") && first == '*' {
+        let at = line.start + line.text.find("<<")?;
+        return Some(
+            Diagnostic::error(Code::Yaml, Span::new(at, at + 2), "a merge key (`<<`) cannot be used here")
+                .help("write the keys where they are needed"),
+        );
+    }
     let message = match first {
         '*' if said.contains("anchor") || said.contains("alias") => {
             "an unquoted `*` begins an alias of YAML".to_owned()
@@ -317,7 +457,7 @@ fn indentation(said: &str, line: &Line<'_>, here: Span) -> Option<Diagnostic> {
 /// A text in `{ }` or `[ ]` that a comma cut into these pieces.
 pub(super) fn cut_by_comma(span: Span, text: &str) -> Diagnostic {
     let whole = text.get(span.start..span.end).unwrap_or("");
-    Diagnostic::error(Code::YamlTrap, span, format!("the comma cuts the text `{whole}` in two"))
+    Diagnostic::error(Code::YamlTrap, span, format!("the comma cuts the text `{}` in two", short(whole)))
         .help(format!("inside `{{ }}` and `[ ]` {}", quotes("the whole text", whole)))
 }
 

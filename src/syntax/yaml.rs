@@ -2,6 +2,9 @@
 //!
 //! Reading never fails: it gives back what it could read and all complaints. Refused outright, because each of them
 //! makes a definition mean something other than it shows: anchors, aliases, `<<`, tags, several documents.
+//!
+//! The parser stops at the first thing it cannot read. What stands there is then blanked and the text read again, for the
+//! sake of further complaints alone: a text with a hole says too little to be looked at as a definition.
 
 use std::collections::HashMap;
 
@@ -17,13 +20,51 @@ pub const MAX_SOURCE: usize = 256 * 1024;
 /// The deepest nesting of lists and mappings.
 pub const MAX_DEPTH: usize = 32;
 
+/// How many places that cannot be read are looked for in one text.
+const ROUNDS: usize = 10;
+/// How many pieces a text may have been cut into by commas.
+const PIECES: usize = 50;
+
+/// What was read of a text.
+#[derive(Default)]
+pub struct Read {
+    pub node: Option<Node>,
+    pub complaints: Vec<Diagnostic>,
+    /// Mappings in which something was complained about that may have held any key.
+    pub partial: Vec<Span>,
+}
+
 /// Reads one YAML document.
-pub fn read(text: &str) -> (Option<Node>, Vec<Diagnostic>) {
+pub fn read(text: &str) -> Read {
     if text.len() > MAX_SOURCE {
         let message = format!("the file has {} bytes; at most {MAX_SOURCE} are read", text.len());
         let help = "split the process: move a part of it into a process of its own";
-        return (None, vec![Diagnostic::error(Code::TooLarge, Span::default(), message).help(help)]);
+        let complaints = vec![Diagnostic::error(Code::TooLarge, Span::default(), message).help(help)];
+        return Read { complaints, ..Read::default() };
     }
+    let (mut read, stopped) = once(text);
+    if let Some(stopped) = stopped {
+        further(text, stopped, &mut read.complaints);
+    }
+    read
+}
+
+/// The mistakes behind the one that made reading stop.
+fn further(text: &str, stopped: usize, complaints: &mut Vec<Diagnostic>) {
+    let (mut text, mut stopped) = (text.to_owned(), stopped);
+    for _ in 0..ROUNDS {
+        let Some(end) = traps::blank(&mut text, stopped) else { return };
+        let (read, next) = once(&text);
+        complaints.extend(read.complaints.into_iter().filter(|found| found.span.start >= end));
+        match next {
+            Some(next) if next >= end => stopped = next,
+            _ => return,
+        }
+    }
+}
+
+/// Reads until the parser stops, and where the mistake is that it stopped at.
+fn once(text: &str) -> (Read, Option<usize>) {
     let options = granit_parser::options! {
         flow_nesting_limit: MAX_DEPTH,
         block_nesting_limit: MAX_DEPTH,
@@ -31,7 +72,8 @@ pub fn read(text: &str) -> (Option<Node>, Vec<Diagnostic>) {
         disallow_directives: true,
     };
     let parser = Parser::new_from_str_with_options(text, options);
-    let mut reader = Reader { parser, text, complaints: Vec::new() };
+    let mut reader =
+        Reader { parser, text, complaints: Vec::new(), partial: Vec::new(), misread: false, stopped: None };
     let node = match reader.document() {
         Ok(node) => Some(node),
         Err(complaint) => {
@@ -39,13 +81,18 @@ pub fn read(text: &str) -> (Option<Node>, Vec<Diagnostic>) {
             None
         }
     };
-    (node, reader.complaints)
+    let node = node.filter(|_| !reader.misread);
+    (Read { node, complaints: reader.complaints, partial: reader.partial }, reader.stopped)
 }
 
 struct Reader<'a> {
     parser: Parser<'a, StrInput<'a>>,
     text: &'a str,
     complaints: Vec<Diagnostic>,
+    partial: Vec<Span>,
+    /// Whether it has another shape than it shows.
+    misread: bool,
+    stopped: Option<usize>,
 }
 
 type Place = granit_parser::Span;
@@ -81,7 +128,11 @@ impl<'a> Reader<'a> {
                 None => return Ok((Event::StreamEnd, Span::new(self.text.len(), self.text.len()))),
                 Some(Err(error)) => {
                     let at = self.offset(error.marker());
-                    return Err(traps::explain(&error.info(), self.text, at));
+                    let complaint = traps::explain(&error.info(), self.text, at);
+                    // What is nested too deeply goes on to be.
+                    let deep = ["nesting", "recursion"].iter().any(|word| error.info().contains(word));
+                    self.stopped = Some(complaint.span.start).filter(|_| !deep);
+                    return Err(complaint);
                 }
                 Some(Ok((Event::Comment(..), _))) => {}
                 Some(Ok((event, place))) => return Ok((event, self.span(&place))),
@@ -139,8 +190,7 @@ impl<'a> Reader<'a> {
                         }
                     }
                 }
-                self.mend_list(&mut items);
-                Ok(Node { span: Span::new(span.start, end), kind: Kind::List(items) })
+                Ok(Node { span: Span::new(span.start, end), kind: Kind::List(self.mend_list(items)) })
             }
             Event::MappingStart(_, anchor, tag) => {
                 self.properties(span, anchor, tag.is_some());
@@ -157,6 +207,7 @@ impl<'a> Reader<'a> {
     fn mapping(&mut self, span: Span) -> Result<Node, Diagnostic> {
         let (mut entries, mut end): (Vec<Entry>, usize) = (Vec::new(), span.end);
         let mut seen: HashMap<String, Span> = HashMap::new();
+        let mut partial = false;
         loop {
             let (event, place) = match self.next()? {
                 (Event::MappingEnd, close) => {
@@ -170,18 +221,32 @@ impl<'a> Reader<'a> {
             if !matches!(key.kind, Kind::Broken) {
                 self.complaints.truncate(before); // a key is text, whatever it looks like: `on`, `no`
             }
+            let plain = !matches!(&key.kind, Kind::Text(text) if !text.plain);
+            let hidden = traps::hidden(self.text, key.span, plain);
+            let mut misread = false;
+            if let Some(complaint) = hidden {
+                misread = complaint.is_error();
+                self.complaints.truncate(before);
+                self.complaints.push(complaint);
+            }
             let (event, place) = self.next()?;
             let before = self.complaints.len();
             let value = self.node(event, place)?;
             end = end.max(value.span.end).max(key.span.end);
+            if misread {
+                self.misread = true;
+                continue;
+            }
             let Some(name) = key_text(&key, self.text) else {
                 self.complaints.push(
                     Diagnostic::error(Code::YamlTrap, key.span, "a key is a word, not a list or a mapping")
                         .help("text with `{{ … }}` or `${…}` goes in quotes inside braces"),
                 );
+                partial = true;
                 continue;
             };
             if name == "<<" {
+                partial = true;
                 self.complaints.truncate(before); // the alias behind it is the same trap
                 self.refuse(key.span, "a merge key (`<<`)", "write the keys where they are needed");
                 continue;
@@ -197,63 +262,60 @@ impl<'a> Reader<'a> {
             seen.insert(name.clone(), key.span);
             entries.push(Entry { key: name, key_span: key.span, value });
         }
-        self.mend_map(&mut entries);
-        Ok(Node { span: Span::new(span.start, end), kind: Kind::Map(entries) })
+        let span = Span::new(span.start, end);
+        self.partial.extend(partial.then_some(span));
+        Ok(Node { span, kind: Kind::Map(self.mend_map(entries)) })
     }
 
     /// `{ a: f(x, 1), b: 2 }`: what the comma cut off reads as a key without a value.
-    fn mend_map(&mut self, entries: &mut Vec<Entry>) {
-        let mut at = 0;
-        while let Some(entry) = entries.get(at) {
-            let (span, mut depth) = (entry.value.span, open_brackets(&entry.value));
-            let mut pieces = 0;
-            let mut end = span.end;
-            while depth > 0
-                && let Some(piece) = entries.get(at + 1 + pieces)
-                && piece.value.span.start == piece.value.span.end
-                && matches!(piece.value.kind, Kind::Null)
-            {
-                depth += traps::depth(&piece.key);
-                end = piece.key_span.end;
-                pieces += 1;
+    fn mend_map(&mut self, entries: Vec<Entry>) -> Vec<Entry> {
+        let mut mended: Vec<Entry> = Vec::with_capacity(entries.len());
+        let mut cut = 0;
+        for (at, entry) in entries.iter().enumerate() {
+            if cut > 0 {
+                cut -= 1;
+                continue;
             }
-            if pieces > 0 && depth == 0 {
-                let span = Span::new(span.start, end);
+            let is_piece = |piece: &&Entry| {
+                piece.value.span.start == piece.value.span.end && matches!(piece.value.kind, Kind::Null)
+            };
+            let following = entries.iter().skip(at + 1).take_while(is_piece);
+            let pieces = following.map(|piece| (traps::depth(&piece.key), piece.key_span.end));
+            let mut entry = entry.clone();
+            if let Some((pieces, end)) = closing(open_brackets(&entry.value), pieces) {
+                let span = Span::new(entry.value.span.start, end);
                 self.complaints.push(traps::cut_by_comma(span, self.text));
-                entries.drain(at + 1..at + 1 + pieces);
-                if let Some(entry) = entries.get_mut(at) {
-                    entry.value = Node { span, kind: Kind::Broken };
-                }
+                entry.value = Node { span, kind: Kind::Broken };
+                cut = pieces;
             }
-            at += 1;
+            mended.push(entry);
         }
+        mended
     }
 
-    fn mend_list(&mut self, items: &mut Vec<Node>) {
-        let mut at = 0;
-        while let Some(item) = items.get(at) {
-            let (span, mut depth) = (item.span, open_brackets(item));
-            let mut pieces = 0;
-            let mut end = span.end;
-            while depth > 0
-                && let Some(piece) = items.get(at + 1 + pieces)
-                && let Some(text) = self.text.get(piece.span.start..piece.span.end)
-                && !text.contains('\n')
+    fn mend_list(&mut self, items: Vec<Node>) -> Vec<Node> {
+        let mut mended: Vec<Node> = Vec::with_capacity(items.len());
+        let mut cut = 0;
+        for (at, item) in items.iter().enumerate() {
+            if cut > 0 {
+                cut -= 1;
+                continue;
+            }
+            let shown = |piece: &Node| self.text.get(piece.span.start..piece.span.end).filter(|t| !t.contains('\n'));
+            let following = items.iter().skip(at + 1).map_while(|piece| shown(piece).map(|text| (text, piece)));
+            let pieces = following.map(|(text, piece)| (traps::depth(text), piece.span.end));
+            let mut item = item.clone();
+            if let Some((pieces, end)) = closing(open_brackets(&item), pieces)
+                && self.text.get(item.span.start..end).is_some_and(|text| !text.contains('\n'))
             {
-                depth += traps::depth(text);
-                end = piece.span.end;
-                pieces += 1;
-            }
-            if pieces > 0 && depth == 0 && self.text.get(span.start..end).is_some_and(|t| !t.contains('\n')) {
-                let span = Span::new(span.start, end);
+                let span = Span::new(item.span.start, end);
                 self.complaints.push(traps::cut_by_comma(span, self.text));
-                items.drain(at + 1..at + 1 + pieces);
-                if let Some(item) = items.get_mut(at) {
-                    *item = Node { span, kind: Kind::Broken };
-                }
+                item = Node { span, kind: Kind::Broken };
+                cut = pieces;
             }
-            at += 1;
+            mended.push(item);
         }
+        mended
     }
 
     fn scalar(&mut self, text: String, style: ScalarStyle, span: Span) -> Node {
@@ -265,6 +327,13 @@ impl<'a> Reader<'a> {
             let inner = written.get(1..written.len().saturating_sub(1));
             (!plain && inner == Some(text.as_str())).then_some(span.start + 1)
         };
+        if let Some(complaint) = traps::hidden(self.text, span, plain) {
+            let broken = complaint.is_error();
+            self.complaints.push(complaint);
+            if broken {
+                return Node { span, kind: Kind::Broken };
+            }
+        }
         let kind = if plain { self.typed(&text, span) } else { None };
         Node { span, kind: kind.unwrap_or(Kind::Text(Text { text, exact, plain })) }
     }
@@ -332,6 +401,21 @@ fn key_text(key: &Node, text: &str) -> Option<String> {
         Kind::List(_) | Kind::Map(_) | Kind::Broken => None,
         _ => text.get(key.span.start..key.span.end).map(str::to_owned),
     }
+}
+
+/// How many pieces close the brackets that a text leaves open, and where the last of them ends.
+fn closing(open: i64, pieces: impl Iterator<Item = (i64, usize)>) -> Option<(usize, usize)> {
+    if open <= 0 {
+        return None;
+    }
+    let mut depth = open;
+    for (at, (change, end)) in pieces.take(PIECES).enumerate() {
+        depth += change;
+        if depth <= 0 {
+            return (depth == 0).then_some((at + 1, end));
+        }
+    }
+    None
 }
 
 /// How many brackets a plain text leaves open.

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use fermata::diagnostic::{Code, Diagnostic, Source, render_all};
+use fermata::diagnostic::{Code, Diagnostic, MOST, Source, render_all};
 use fermata::plan::{Home, from_yaml};
 use libtest_mimic::Trial;
 
@@ -20,6 +20,7 @@ pub fn trials() -> Vec<Trial> {
             crate::trial(format!("diagnostic::{name}"), move || run(&path))
         })
         .collect();
+    trials.push(crate::trial("diagnostic::large_files_are_checked_soon", large));
     trials.push(crate::trial("diagnostic::every_code_has_its_line_in_the_docs", documented));
     trials.push(crate::trial("diagnostic::an_expectation_holds_both_ways", both_ways));
     trials.push(crate::trial("diagnostic::every_record_has_its_definition", records));
@@ -158,6 +159,69 @@ fn records() -> Result<(), String> {
         Some(path) => Err(format!("{}: its definition is gone", path.display())),
         None => Ok(()),
     }
+}
+
+/// Files as large as are read, full of one mistake: what is said of them stays short, and nothing grows with the square.
+fn large() -> Result<(), String> {
+    let head = "fermata: 1\nprocess: P\nversion: 1\nkey: ${input.k}\n";
+    let steps = "steps:\n  - log: a\n";
+    let numbered = |n: usize, what: fn(usize) -> String| (0..n).map(what).collect::<Vec<_>>().join(", ");
+    let filled = |text: &str| text.repeat(240_000 / text.len());
+    let files = [
+        ("keys that stand twice", format!("{head}vars: {{{}}}\n{steps}", filled("a: 1, "))),
+        ("holes that are not closed well", format!("{head}steps:\n  - log: \"{}\"\n", filled("${a b}"))),
+        ("texts that commas cut", format!("{head}vars: {{x: [{}]}}\n{steps}", filled("a(, "))),
+        ("texts that commas cut in two", format!("{head}vars: {{x: [{}]}}\n{steps}", filled("a(b, c), "))),
+        ("anchors", format!("{head}vars: {{x: [{}]}}\n{steps}", filled("&a 1, "))),
+        ("aliases", format!("{head}vars: {{x: [&a 1, {}]}}\n{steps}", filled("*a, "))),
+        ("words that are no truth", format!("{head}vars: {{x: [{}]}}\n{steps}", filled("yes, "))),
+        ("merge keys", format!("{head}steps:\n{}", filled("  - http: {<<: 1}\n"))),
+        ("lines with tabs", format!("{head}steps:\n{}", filled("\t- log: a\n"))),
+        ("lines that are no YAML", format!("{head}steps:\n{}", filled("  - log: b: c\n"))),
+        ("hidden characters", format!("{head}vars: {{x: [{}]}}\n{steps}", filled("a\u{200b}, "))),
+        ("steps that are none", format!("{head}steps:\n{}", filled("  - lgo: a\n"))),
+        ("unknown names", format!("{head}steps:\n  - log: \"{}\"\n", filled("${abcdefgh}"))),
+        (
+            "constants that cost much",
+            format!("{head}steps:\n{}", filled("  - log: \"${[1,2,3].map(|x| [1,2,3].map(|y| 1 / 0))}\"\n")),
+        ),
+        (
+            "a schema that refers to itself",
+            format!(
+                "{head}input: {{$ref: '#/$defs/n', $defs: {{n: {{type: object, properties: {{k: {{type: string}}, {}}}}}}}}}\n{}",
+                numbered(2_000, |n| format!("p{n}: {{$ref: '#/$defs/n'}}")),
+                steps.replace(": a", ": ${input?.p1}")
+            ),
+        ),
+        (
+            "a long list of types",
+            format!(
+                "{head}input: {{anyOf: [{}]}}\n{steps}",
+                numbered(2_000, |n| { format!("{{type: object, properties: {{a{n}: {{type: string}}}}}}") })
+            ),
+        ),
+    ];
+    let mut wrong = Vec::new();
+    for (what, text) in files {
+        let started = std::time::Instant::now();
+        let (_, complaints) = from_yaml(&text, &Home::default());
+        let shown = render_all(&complaints, &Source::new("v1.yaml", text.clone()), false);
+        let took = started.elapsed();
+        println!(
+            "{what}: {} bytes, {} complaints, {} bytes shown, {took:?}",
+            text.len(),
+            complaints.len(),
+            shown.len()
+        );
+        if complaints.len() > MOST + 1 || shown.len() > 200_000 {
+            wrong.push(format!("{what}: {} complaints, {} bytes", complaints.len(), shown.len()));
+        }
+        // Debug builds are some ten times slower than what is shipped.
+        if took.as_secs() > 20 {
+            wrong.push(format!("{what}: {took:?}"));
+        }
+    }
+    if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n")) }
 }
 
 /// `docs/diagnostics.md` has a heading for each code, and no other.
