@@ -4,7 +4,7 @@ use rust_decimal::prelude::ToPrimitive;
 
 use super::keys::{Key, VERBS, Verb};
 use super::tree::{Kind, Node};
-use crate::value::{Decimal, Duration, to_json};
+use crate::value::{Decimal, Duration, Value, to_json};
 
 /// The key that goes by another name elsewhere, where it may stand here.
 pub(super) fn key<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
@@ -25,7 +25,7 @@ pub(super) fn key<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Optio
         "except" | "rescue" | "on-failure" => &["catch"],
         "ensure" | "always" | "cleanup" => &["finally"],
         "errors" | "exception" => &["error"],
-        "items" | "of" | "over" | "each" => &["in"],
+        "items" | "of" | "over" | "each" | "foreach" | "for-each" | "list" => &["in"],
         "concurrency" | "max-parallel" | "workers" => &["parallel"],
         "arguments" | "params-list" => &["args"],
         "task-queue" => &["queue"],
@@ -38,7 +38,8 @@ pub(super) fn key<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Optio
         "max-interval" | "max-delay" | "longest-pause" => &["longest"],
         "type" | "code" | "kind" => &["error"],
         "text" | "reason" => &["message", "otherwise"],
-        "workflow" | "steps-list" | "tasks" | "flow" => &["process", "steps"],
+        "steps-list" | "tasks" | "flow" | "jobs" | "stages" | "states" => &["steps"],
+        "workflow" => &["process", "steps"],
         "catch" | "continue-on-error" | "ignore-errors" => &["on-error"],
         "business-key" | "workflow-id" => &["key"],
         _ => return None,
@@ -66,8 +67,150 @@ pub(super) fn verb(word: &str) -> Option<&'static str> {
         "subprocess" | "child" | "workflow" => "did you mean `run`?",
         "task" | "approval" | "human" => "did you mean `ask`?",
         "goto" | "jump" | "next" => "there are no jumps: steps run in their order, `if` and `when` leave some out",
+        "elif" | "elsif" | "elseif" | "else-if" => ELIF,
+        "uses" | "type" | "kind" | "action" | "step" | "operation" => {
+            "the verb is a key of its own: `http: { … }`, `wait: 3d`, `log: text`"
+        }
+        "cron" | "schedule" | "every" | "at" => SCHEDULE,
+        "function" | "script" | "lambda" | "exec" | "command" => {
+            "a definition runs no code: `http` calls a service, `activity` a worker of yours"
+        }
+        "emit" | "publish" | "notify" => "did you mean `send`?",
         _ => return None,
     })
+}
+
+const ELIF: &str = "several ways are a `switch`, or an `if` inside `else`";
+const SCHEDULE: &str = "a process has no schedule of its own: start a run from outside, over HTTP; inside it `while` repeats \
+                        and `wait` takes a time, as in `${at(…)}`";
+const LENGTH: &str = "write the length alone: `wait: 3d`; a `timeout` beside `wait` bounds a wait for something";
+
+/// What to do for a key that has no other name here; `of` is what it was written in.
+pub(super) fn elsewhere(word: &str, of: &str) -> Option<&'static str> {
+    Some(match (word.to_ascii_lowercase().replace('_', "-").as_str(), of) {
+        ("for" | "duration" | "delay" | "time" | "seconds" | "minutes" | "hours" | "days" | "length", "`wait`") => {
+            LENGTH
+        }
+        ("cron" | "schedule" | "schedules" | "every" | "trigger" | "triggers" | "interval", _) => SCHEDULE,
+        ("on" | "when" | "if", "a definition") => {
+            "a process is started from outside, over HTTP; what a run takes while it lives stands in `signals`"
+        }
+        ("elif" | "elsif" | "elseif" | "else-if", _) => ELIF,
+        ("loop" | "repeat" | "times", _) => {
+            "repeat with `while: condition`, or for each item with `for: item` and `in: list`, and `do` beside it"
+        }
+        ("foreach" | "for-each" | "each" | "with-items", _) => "write `for: item` and beside it `in: list`",
+        ("depends-on" | "needs" | "after" | "requires" | "dependencies", _) => {
+            "steps run in the order written; what runs beside each other stands in `parallel`"
+        }
+        ("next" | "goto" | "jump" | "transition", _) => {
+            "there are no jumps: steps run in their order, `if` and `when` leave some out"
+        }
+        ("env" | "environment" | "secrets" | "config", _) => {
+            "a definition knows nothing of its environment: addresses and credentials stand in `fermata.toml`"
+        }
+        (verb, "a `catch`" | "a way") if super::keys::verb(verb).is_some() => "the steps stand below `do`: `do: [ … ]`",
+        _ => return None,
+    })
+}
+
+/// Two verbs in one step; `forked` where it has a `then` or an `else`.
+pub(super) fn together(one: &str, two: &str, forked: bool) -> String {
+    match (one, two) {
+        ("if", other) | (other, "if") if !forked => {
+            format!("did you mean `when`? It runs the `{other}` only if the condition holds; an `if` has `then`")
+        }
+        ("for" | "while", other) | (other, "for" | "while") => {
+            format!("what is repeated stands below `do`, as a list of steps: `do: [ {{ {other}: … }} ]`")
+        }
+        _ => "make two steps of it: each begins with `- `".to_owned(),
+    }
+}
+
+/// A step that is a text, or the name of a step with the step below it.
+pub(super) fn step(node: &Node) -> Option<String> {
+    let verbs = || VERBS.iter().filter(|verb| verb.built()).map(|verb| verb.name);
+    match &node.kind {
+        Kind::Text(text) => {
+            let (word, rest) = text.text.split_once(' ').unwrap_or((&text.text, ""));
+            let verb = verbs().find(|verb| *verb == word)?;
+            Some(match (verb, rest.trim()) {
+                ("break" | "continue", _) => format!("write `- {verb}: true`"),
+                ("return", "") => "write `- return: null`".to_owned(),
+                (_, "") => format!("a colon is missing: `- {verb}: …`"),
+                (_, rest) => format!("a colon is missing: `- {verb}: {}`", short(rest)),
+            })
+        }
+        Kind::Map(entries) => match entries.as_slice() {
+            [only] => {
+                let inner = only.value.entries().iter().find(|entry| verbs().any(|verb| verb == entry.key))?;
+                Some(format!("a step is named by `id: {}`, with its `{}` beside that", only.key, inner.key))
+            }
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// A wait for something that is neither a length nor a time: what it is, and what to write.
+pub(super) fn moment(text: &str) -> Option<(String, String)> {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let field = |word: &&str| {
+        word.chars().all(|c| c.is_ascii_alphanumeric() || "*/,-?#".contains(c))
+            && word.starts_with(|c: char| c.is_ascii_digit() || c == '*')
+    };
+    let named = ["@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly", "@every"];
+    let cron = (5..=6).contains(&words.len()) && words.iter().take(3).all(field) && text.contains('*');
+    if cron || words.first().is_some_and(|word| named.contains(word)) {
+        let message = format!("`{}` is a schedule, and a wait is for one length or time", short(text));
+        let help = "compute the next time, `${at(add_days(date_of(now(), 'Europe/Berlin'), 1), '09:00', \
+                    'Europe/Berlin')}`, and repeat it in a `while`";
+        return Some((message, help.to_owned()));
+    }
+    match words.as_slice() {
+        ["until", ..] => {
+            let condition = text.trim_start().strip_prefix("until")?.trim();
+            let help = format!("write `wait: {{ until: {} }}`", short(condition));
+            Some((format!("`{}` is no length and no time", short(text)), help))
+        }
+        ["for", rest] => Some((format!("`{text}` is no length"), format!("write `wait: {rest}`"))),
+        _ => None,
+    }
+}
+
+/// What to write in place of a value that is none of the key's.
+pub(super) fn instead(key: &str, node: &Node) -> Option<String> {
+    let never = match &node.kind {
+        Kind::Bool(false) => true,
+        Kind::Text(text) => {
+            ["none", "never", "no", "off", "false", "infinite", "unlimited"].contains(&text.text.as_str())
+        }
+        _ => false,
+    };
+    match (key, &node.kind) {
+        ("retry", Kind::Number(n)) if *n <= Decimal::ONE => Some("one attempt is `retry: { attempts: 1 }`".to_owned()),
+        ("retry", Kind::Number(n)) => {
+            Some(format!("write `retry: {{ attempts: {} }}`, the first try counted", to_json(&Value::Number(*n))))
+        }
+        ("retry", _) if never => Some("one attempt and no other is `retry: { attempts: 1 }`".to_owned()),
+        ("retry", Kind::Bool(true)) => {
+            Some("leave it out: what may be tried again is, unless `retry` says otherwise".to_owned())
+        }
+        ("timeout", _) if never => {
+            Some("leave it out; a wait for something that may never come says `forever: true` instead".to_owned())
+        }
+        ("http", Kind::Text(text)) => {
+            let method =
+                text.text.split_whitespace().next().filter(|word| word.chars().all(|c| c.is_ascii_uppercase()));
+            let method = method.map_or(String::new(), |method| format!("method: {method}, "));
+            Some(format!("write `http: {{ service: name, {method}path: /… }}`; its address stands in `fermata.toml`"))
+        }
+        ("set", Kind::Text(text)) => {
+            let (name, value) = text.text.split_once('=')?;
+            Some(format!("write `set: {{ {}: {} }}`", name.trim(), short(value.trim())))
+        }
+        _ => None,
+    }
 }
 
 /// The verbs below whose key this key stands.

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::document::{Assignment, Condition, Document, Place, Written, WrittenKind, located_in};
 use super::header::Header;
-use super::keys::{Form, Key, Verb};
+use super::keys::{self, Form, Key, Verb};
 use super::meant;
 use super::part::{Item, Keyed, Kind as PartKind, Named, Part};
 use super::step::{Branch, Common, Level, Step, StepId};
@@ -18,7 +18,7 @@ use crate::value::{Decimal, Duration, Value, to_json};
 
 /// Reads the document out of a tree. `source` is the text the tree came from; empty for a frozen document.
 pub fn document(tree: Node, source: &str) -> (Option<Document>, Vec<Diagnostic>) {
-    let mut reader = Reader { source, complaints: Vec::new(), lost: BTreeSet::new() };
+    let mut reader = Reader { source, complaints: Vec::new(), lost: BTreeSet::new(), item_and_list: false };
     if !matches!(tree.kind, Kind::Map(_)) {
         let message = format!("a definition is a mapping of keys, this is {}", tree.describe());
         reader.error(Code::WrongShape, tree.span, message).help = Some("begin with `fermata: 1`".into());
@@ -121,6 +121,8 @@ struct Reader<'a> {
     source: &'a str,
     complaints: Vec<Diagnostic>,
     lost: BTreeSet<String>,
+    /// Whether a `for` was written with its list: `for: x in list`.
+    item_and_list: bool,
 }
 
 impl Reader<'_> {
@@ -158,16 +160,20 @@ impl Reader<'_> {
         of: &str,
         home: &dyn Fn(&str) -> Option<String>,
     ) -> Fields {
-        let mut fields = Vec::new();
+        let has_list = std::mem::take(&mut self.item_and_list);
+        let (mut fields, mut meant) = (Vec::new(), Vec::new());
         for entry in entries.clone() {
             let Some(key) = second.iter().chain(first).find(|k| k.name == entry.key) else {
-                self.unknown_key(entry, first, second, of, home);
+                meant.extend(self.unknown_key(entry, first, second, of, home));
                 continue;
             };
             fields.push((key.name, self.own(entry, key.form, None)));
         }
         let there = |key: &Key| entries.clone().into_iter().any(|entry| entry.key == key.name);
-        for key in first.iter().chain(second).filter(|k| k.required && !there(k)) {
+        let said = |key: &&Key| meant.iter().any(|word| word == key.name) || has_list && key.name == "in";
+        let missing = first.iter().chain(second).filter(|k| k.required && !there(k));
+        let missing: Vec<&Key> = missing.filter(|key| !said(key)).collect();
+        for key in missing {
             let at = entries.clone().into_iter().next().map_or(span, |e| e.key_span);
             self.error(Code::MissingKey, at, format!("{of} wants the key `{}`", key.name)).help =
                 Some(format!("`{}`: {}", key.name, key.words));
@@ -182,20 +188,28 @@ impl Reader<'_> {
         second: &'static [Key],
         of: &str,
         home: &dyn Fn(&str) -> Option<String>,
-    ) {
+    ) -> Option<String> {
         let name = entry.key.as_str();
         self.lose(entry.value.span);
         if let Some(where_to) = home(name) {
             let message = format!("`{name}` means nothing for {of}");
             self.error(Code::MisplacedKey, entry.key_span, message).help = Some(where_to);
-            return;
+            return None;
         }
         let names = || second.iter().chain(first).map(|k| k.name);
-        let help = match meant::key(name, names()).map(str::to_owned).or_else(|| similar(name, names())) {
-            Some(word) => format!("did you mean `{word}`?"),
-            None => format!("expected one of {}", names().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", ")),
+        let near = |other: Option<&str>| if other.is_some() { None } else { similar(name, names()) };
+        let other = meant::elsewhere(name, of);
+        let word = meant::key(name, names()).map(str::to_owned).or_else(|| near(other));
+        let help = match (&word, other) {
+            (Some(word), _) => format!("did you mean `{word}`?"),
+            (None, Some(other)) => other.to_owned(),
+            (None, None) => {
+                format!("expected one of {}", names().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", "))
+            }
         };
         self.error(Code::UnknownKey, entry.key_span, format!("`{name}` is not a key of {of}")).help = Some(help);
+        let steps = matches!(of, "a `catch`" | "a way") && keys::verb(name).is_some();
+        word.or_else(|| steps.then(|| "do".to_owned()))
     }
 
     /// `verb`: the key is a verb, and these keys are its own.
@@ -224,7 +238,10 @@ impl Reader<'_> {
                 _ => self.shape(node, "`true` or `false`", None),
             },
             Form::Choice(words) => self.choice(node, words, &of),
-            Form::Duration => self.duration(node),
+            Form::Duration => match meant::instead(&entry.key, node) {
+                Some(help) => self.shape(node, "a duration", Some(&help)),
+                None => self.duration(node),
+            },
             Form::Condition => self.condition(node),
             Form::Value => Field::Value(self.written(node)),
             Form::Template => match node.kind {
@@ -235,7 +252,10 @@ impl Reader<'_> {
                 Kind::Map(_) => Field::Value(self.written(node)),
                 _ => self.shape(node, "a mapping from names to values", None),
             },
-            Form::Assignments => self.assignments(node),
+            Form::Assignments => match meant::instead(&entry.key, node) {
+                Some(help) => self.shape(node, "a mapping from names to values", Some(&help)),
+                None => self.assignments(node),
+            },
             Form::Schema => match node.kind {
                 Kind::Map(_) | Kind::Bool(_) => Field::Schema(node.clone()),
                 _ => self.shape(node, "a JSON Schema (a mapping)", None),
@@ -276,7 +296,10 @@ impl Reader<'_> {
                     let help = format!("write `fail: {{ error: {} }}`", text.text);
                     self.shape(node, "a mapping", Some(&help))
                 }
-                _ => self.shape(node, "a mapping", Some(&one_of(keys))),
+                _ => {
+                    let help = meant::instead(&entry.key, node).unwrap_or_else(|| one_of(keys));
+                    self.shape(node, "a mapping", Some(&help))
+                }
             },
             Form::MomentOr(keys) => match &node.kind {
                 Kind::Map(entries) if !entries.is_empty() => {
@@ -285,6 +308,11 @@ impl Reader<'_> {
                 Kind::Number(n) => {
                     let message = format!("`{}` has no unit", to_json(&Value::Number(*n)));
                     self.error(Code::Duration, node.span, message).help = Some(DURATIONS.into());
+                    Field::Broken
+                }
+                Kind::Text(text) if let Some((message, help)) = meant::moment(&text.text) => {
+                    self.error(Code::Duration, node.span, message).help = Some(help);
+                    self.lose(node.span);
                     Field::Broken
                 }
                 Kind::Text(_) => Field::Value(self.written(node)),
@@ -346,6 +374,7 @@ impl Reader<'_> {
         if let Some((item, list)) = item {
             let help = format!("write `for: {}` and beside it `in: {}`", item.trim(), list.trim());
             self.error(Code::BadName, node.span, format!("`{}` is not a name", text.text)).help = Some(help);
+            self.item_and_list = true;
         } else if let Some(inner) = inner.filter(|inner| meant::is_name(inner)) {
             let help = format!("this must be constant; write the name alone: `save: {inner}`");
             self.error(Code::BadName, node.span, format!("`{}` is not a name", text.text)).help = Some(help);

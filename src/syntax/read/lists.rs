@@ -1,7 +1,7 @@
 //! Steps, and what holds several of something: branches, ways, catches, messages, items.
 
 use super::super::document::Assignment;
-use super::super::keys::{self, Key, VERBS, Verb};
+use super::super::keys::{self, Form, Key, VERBS, Verb};
 use super::super::meant;
 use super::super::part::{Item, Keyed, Named};
 use super::super::step::{Branch, Common, Step, StepId};
@@ -28,8 +28,9 @@ impl Reader<'_> {
 
     fn step(&mut self, node: &Node) -> Option<Step> {
         let Kind::Map(entries) = &node.kind else {
-            let help = "a step is a mapping with one verb: `- wait: 3d`";
-            self.shape(node, "a step", Some(help));
+            let help =
+                meant::step(node).unwrap_or_else(|| "a step is a mapping with one verb: `- wait: 3d`".to_owned());
+            self.shape(node, "a step", Some(&help));
             return None;
         };
         let found: Vec<(&Entry, &'static Verb)> =
@@ -40,6 +41,7 @@ impl Reader<'_> {
         };
         let Some((entry, verb)) = found.iter().find(explains).copied() else {
             self.verbs_complaint(node, entries, &found);
+            self.neighbours(entries);
             return None;
         };
         let Some(make) = verb.make else {
@@ -48,8 +50,15 @@ impl Reader<'_> {
         };
         let own = self.own(entry, verb.form, Some(verb));
         let of = format!("{} step", meant::a(verb.name));
+        let named = entries.iter().any(|entry| entry.key == "name");
         let rest = entries.iter().filter(|e| e.key != verb.name);
         let mut fields = self.fields(rest, node.span, Common::KEYS, verb.beside, &of, &|name| {
+            if name == "name" {
+                return Some("a step is named by `id`; `summary` holds a line for people".to_owned());
+            }
+            if meant::elsewhere(name, &of).is_some() {
+                return None;
+            }
             let homes = keys::homes(name);
             let list = homes.iter().map(|h| format!("`{h}`")).collect::<Vec<_>>().join(", ");
             if !homes.is_empty() {
@@ -63,7 +72,7 @@ impl Reader<'_> {
         });
         let action = make(own, &mut fields);
         let common = Common::take(&mut fields);
-        if verb.needs_id && !common.id.is_there() {
+        if verb.needs_id && !common.id.is_there() && !named {
             self.error(Code::MissingId, entry.key_span, format!("{of} wants an `id`")).help =
                 Some("it is what history, diffs and tests point at: `- id: some-name`".into());
         }
@@ -72,13 +81,26 @@ impl Reader<'_> {
         Some(Step { number, segment, span: node.span, verb_span: entry.key_span, common, action })
     }
 
+    /// What stands in a step that does not say what it does, for complaints only.
+    fn neighbours(&mut self, entries: &[Entry]) {
+        for entry in entries {
+            let beside = Common::KEYS.iter().chain(VERBS.iter().flat_map(|verb| verb.beside));
+            let form = keys::verb(&entry.key).filter(|verb| verb.built()).map(|verb| verb.form);
+            let form = form.or_else(|| beside.into_iter().find(|key| key.name == entry.key).map(|key| key.form));
+            // The words of a choice depend on the verb.
+            if let Some(form) = form.filter(|form| !matches!(form, Form::Choice(_) | Form::Later)) {
+                self.field(entry, form, None);
+            }
+        }
+    }
+
     fn verbs_complaint(&mut self, node: &Node, entries: &[Entry], found: &[(&Entry, &'static Verb)]) {
         if let [(first, one), (second, two), ..] = found {
             let message = format!("a step has one verb, this one has `{}` and `{}`", one.name, two.name);
-            let help = "make two steps of it: each begins with `- `";
+            let forked = entries.iter().any(|entry| entry.key == "then" || entry.key == "else");
             let complaint = self.error(Code::TwoVerbs, second.key_span, message);
             complaint.related.push((first.key_span, "the first verb".into()));
-            complaint.help = Some(help.into());
+            complaint.help = Some(meant::together(one.name, two.name, forked));
             return;
         }
         let list =
@@ -90,7 +112,8 @@ impl Reader<'_> {
                 || similar(&entry.key, VERBS.iter().map(|v| v.name)).map(|word| format!("did you mean `{word}`?"));
             let inside =
                 || meant::inside(&entry.key).first().map(|home| format!("`{}` belongs below `{home}`", entry.key));
-            let help = meant::verb(&entry.key).map(str::to_owned).or_else(near).or_else(inside);
+            let help =
+                meant::step(node).or_else(|| meant::verb(&entry.key).map(str::to_owned)).or_else(near).or_else(inside);
             let help = help.unwrap_or_else(|| format!("the verbs are {}", list()));
             self.error(Code::NoVerb, entry.key_span, format!("`{}` is not a verb", entry.key)).help = Some(help);
             return;
