@@ -204,6 +204,44 @@ fn monstrous_sources_end() {
     assert!(started.elapsed().as_secs() < 60, "{:?}", started.elapsed());
 }
 
+/// A value that is a time here and a duration there is text outside.
+#[test]
+fn times_and_durations_leave_as_text() {
+    let types = Types::default();
+    let outside = |source: &str| Expression::parse(source).unwrap().check(&types).0.outside();
+    assert_eq!(outside("if len('a') > 0 { now() } else { hours(1) }"), Type::Text);
+    assert_eq!(outside("[now()]"), Type::List(Box::new(Type::Text)));
+    assert_eq!(outside("#{ at: now() }.at"), Type::Text);
+    assert_eq!(outside("[1, now()]").describe(), "list of number or text");
+}
+
+/// What a schema refers to itself unfolds is bounded in size, and what it spells out is not.
+#[test]
+fn schemas_unfold_within_bounds() {
+    let properties: Vec<String> = (0..60).map(|n| format!(r##""p{n}": {{"$ref": "#/$defs/n"}}"##)).collect();
+    let schema = format!(
+        r##"{{"$ref": "#/$defs/n", "$defs": {{"n": {{"type": "object", "additionalProperties": false, "properties": {{{}}}}}}}}}"##,
+        properties.join(", ")
+    );
+    let ty = Type::from_schema(&serde_json::from_str(&schema).unwrap());
+    assert!(count(&ty) < 10_000, "{}", count(&ty));
+    let Type::Map(fields) = &ty else { panic!("{ty:?}") };
+    assert!(matches!(fields.known.get("p59").map(|field| &field.ty), Some(Type::Map(_))));
+    let wide: Vec<String> = (0..20_000).map(|n| format!(r#""p{n}": {{"type": "number"}}"#)).collect();
+    let schema = format!(r#"{{"type": "object", "properties": {{{}}}}}"#, wide.join(", "));
+    let Type::Map(fields) = Type::from_schema(&serde_json::from_str(&schema).unwrap()) else { panic!() };
+    assert_eq!(fields.known.values().filter(|field| field.ty == Type::Number).count(), 20_000);
+}
+
+fn count(ty: &Type) -> usize {
+    match ty {
+        Type::Map(fields) => 1 + fields.known.values().map(|field| count(&field.ty)).sum::<usize>(),
+        Type::List(item) => 1 + count(item),
+        Type::Union(members) => 1 + members.iter().map(count).sum::<usize>(),
+        _ => 1,
+    }
+}
+
 /// What the tables cannot say.
 #[test]
 fn reads_calls_and_copies() {

@@ -9,7 +9,7 @@ use super::types::{Field, Fields, Type};
 /// Schemas may refer to themselves; beyond this depth nothing is known.
 const DEPTH: usize = 12;
 /// What a schema may unfold to beyond what it spells out: references multiply.
-const SIZE: usize = 2_000;
+const SIZE: usize = 5_000;
 /// How many schemas beside one are asked what they require.
 const BESIDE: usize = 64;
 

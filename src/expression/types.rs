@@ -168,6 +168,23 @@ impl Type {
         }
     }
 
+    /// As it leaves a run: times and durations are text there.
+    pub fn outside(&self) -> Type {
+        match self {
+            Type::Time | Type::Duration => Type::Text,
+            Type::List(item) => Type::List(Box::new(item.outside())),
+            Type::Map(fields) => {
+                let known = fields
+                    .known
+                    .iter()
+                    .map(|(name, field)| (name.clone(), Field { ty: field.ty.outside(), required: field.required }));
+                Type::Map(Fields { known: known.collect(), open: fields.open })
+            }
+            Type::Union(members) => Type::union(members.iter().map(Type::outside)),
+            other => other.clone(),
+        }
+    }
+
     /// Without null: what stands left of `??`.
     pub(super) fn not_null(self) -> Type {
         match self {
