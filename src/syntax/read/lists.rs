@@ -83,7 +83,10 @@ impl Reader<'_> {
 
     /// What stands in a step that does not say what it does, for complaints only.
     fn neighbours(&mut self, entries: &[Entry]) {
-        for entry in entries {
+        // A key that is a verb and also stands beside others may have been meant as either.
+        for entry in
+            entries.iter().filter(|entry| keys::verb(&entry.key).is_none() || keys::homes(&entry.key).is_empty())
+        {
             let beside = Common::KEYS.iter().chain(VERBS.iter().flat_map(|verb| verb.beside));
             let form = keys::verb(&entry.key).filter(|verb| verb.built()).map(|verb| verb.form);
             let form = form.or_else(|| beside.into_iter().find(|key| key.name == entry.key).map(|key| key.form));
