@@ -61,11 +61,13 @@ pub(super) fn deliver(turn: &mut Turn<'_>, name: &str, payload: Value) {
     }
     let (plan, strands) = (turn.plan, &turn.state.strands);
     for pending in turn.state.pending.values_mut() {
-        let PendingKind::Condition { stale } = &mut pending.kind else { continue };
+        let PendingKind::Condition { unseen, .. } = &mut pending.kind else { continue };
         let top = strands.get(&pending.strand).and_then(|strand| strand.frames.last());
         let Some(Frame::Step(frame)) = top else { continue };
-        if let Some(Action::Receive { signal, .. }) = plan.step(frame.step).map(|step| &step.action) {
-            *stale |= signal == name;
+        if let Some(Action::Receive { signal, .. }) = plan.step(frame.step).map(|step| &step.action)
+            && signal == name
+        {
+            unseen.get_or_insert(number);
         }
     }
 }

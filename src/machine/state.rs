@@ -232,8 +232,11 @@ pub(super) enum PendingKind {
         due: i64,
     },
     /// A `wait` until a condition or for a message. `stale`: a name it reads was assigned since it was looked at (R4).
+    /// `unseen`: the number of the first message that came since (R9).
     Condition {
         stale: bool,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        unseen: Option<u64>,
     },
 }
 

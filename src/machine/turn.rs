@@ -199,14 +199,20 @@ impl<'a> Turn<'a> {
     /// one is over (R4, R9). Says whether one was.
     fn look(&mut self) -> bool {
         loop {
-            let stale = |(_, p): &(&u64, &mut Pending)| matches!(p.kind, PendingKind::Condition { stale: true });
-            let Some((number, pending)) = self.state.pending.iter_mut().find(stale) else { return false };
-            pending.kind = PendingKind::Condition { stale: false };
-            let (number, id) = (*number, pending.strand);
+            let due = |(number, pending): (&u64, &mut Pending)| match &mut pending.kind {
+                PendingKind::Condition { stale, unseen } if *stale || unseen.is_some() => {
+                    // All of the inbox again only where a name was assigned.
+                    let from = unseen.take().filter(|_| !*stale).unwrap_or(0);
+                    *stale = false;
+                    Some((*number, pending.strand, from))
+                }
+                _ => None,
+            };
+            let Some((number, id, from)) = self.state.pending.iter_mut().find_map(due) else { return false };
             let top = self.state.strands.get(&id).and_then(|strand| strand.frames.last());
             let Some(Frame::Step(frame)) = top else { continue };
             let (path, step) = (frame.path.clone(), self.plan.step(frame.step));
-            if let Some(next) = step.and_then(|step| steps::look(self, id, &path, step)) {
+            if let Some(next) = step.and_then(|step| steps::look(self, id, &path, step, from)) {
                 self.wake(number, |_, _, _| next);
                 return true;
             }
@@ -539,11 +545,11 @@ impl<'a> Turn<'a> {
         self.trace(path, What::Set { name: name.to_owned(), value: digest(&value), shown });
         let plan = self.plan;
         for pending in self.state.pending.values_mut() {
-            let PendingKind::Condition { stale: false } = pending.kind else { continue };
+            let PendingKind::Condition { stale: false, unseen } = pending.kind else { continue };
             let top = self.state.strands.get(&pending.strand).and_then(|strand| strand.frames.last());
             let Some(Frame::Step(frame)) = top else { continue };
             if plan.step(frame.step).is_some_and(|step| steps::reads(step, name)) {
-                pending.kind = PendingKind::Condition { stale: true };
+                pending.kind = PendingKind::Condition { stale: true, unseen };
             }
         }
         let mut at = Some(id);

@@ -133,9 +133,10 @@ pub(super) fn inside<'a>(turn: &mut Turn<'a>, id: u64, frame: &mut StepFrame, st
     }
 }
 
-/// A wait whose condition or inbox may have changed: `None` goes on waiting.
-pub(super) fn look(turn: &mut Turn<'_>, id: u64, path: &str, step: &Step) -> Option<Next> {
-    wait::look(turn, id, path, step)
+/// A wait whose condition or inbox may have changed: `None` goes on waiting. Of the messages those are looked at whose
+/// number is `from` or more.
+pub(super) fn look(turn: &mut Turn<'_>, id: u64, path: &str, step: &Step, from: u64) -> Option<Next> {
+    wait::look(turn, id, path, step, from)
 }
 
 /// Whether a waiting step's condition reads this name.

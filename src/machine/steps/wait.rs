@@ -4,7 +4,7 @@
 use super::Next;
 use crate::expression::Expression;
 use crate::machine::error::RunError;
-use crate::machine::state::{PendingKind, StepFrame};
+use crate::machine::state::{Message, PendingKind, StepFrame};
 use crate::machine::trace::{Shown, What};
 use crate::machine::turn::{Exit, Turn};
 use crate::plan::{Action, Step};
@@ -42,44 +42,59 @@ fn due(value: &Value, clock: Time) -> Option<Time> {
 }
 
 pub(super) fn enter_condition(turn: &mut Turn<'_>, id: u64, frame: &StepFrame, step: &Step) -> Next {
-    match look(turn, id, &frame.path, step) {
+    match look(turn, id, &frame.path, step, 0) {
         Some(next) => next,
-        None => Next::Suspend(turn.number(id, PendingKind::Condition { stale: false })),
+        None => Next::Suspend(turn.number(id, PendingKind::Condition { stale: false, unseen: None })),
     }
 }
 
 /// Whether the wait is over: `None` where it is not.
-pub(super) fn look(turn: &mut Turn<'_>, id: u64, path: &str, step: &Step) -> Option<Next> {
+pub(super) fn look(turn: &mut Turn<'_>, id: u64, path: &str, step: &Step, from: u64) -> Option<Next> {
     match &step.action {
         Action::Until(condition) => match turn.test(id, path, condition) {
             Ok(true) => Some(Next::value(Value::Null)),
             Ok(false) => None,
             Err(exit) => Some(Next::Done(exit)),
         },
-        Action::Receive { signal, condition } => receive(turn, id, path, signal, condition.as_ref()),
+        Action::Receive { signal, condition } => receive(turn, id, path, signal, condition.as_ref(), from),
         _ => None,
     }
 }
 
-/// Takes the oldest message of the name for which the condition holds. One on which it fails is dead, and the wait fails
-/// (R9).
-fn receive(turn: &mut Turn<'_>, id: u64, path: &str, signal: &str, condition: Option<&Expression>) -> Option<Next> {
-    let mut at = 0;
-    while let Some(message) = turn.state.inbox.get(at) {
+/// Takes the oldest message of the name for which the condition holds, from a number on. One on which it fails is dead,
+/// and the wait fails (R9).
+fn receive(
+    turn: &mut Turn<'_>,
+    id: u64,
+    path: &str,
+    signal: &str,
+    condition: Option<&Expression>,
+    from: u64,
+) -> Option<Next> {
+    let seen = |message: &Message| message.name == signal && message.number < from;
+    // The new ones stand at the end.
+    let mut at = turn.state.inbox.iter().rposition(seen).map_or(0, |last| last + 1);
+    while let Some(message) = turn.state.inbox.get_mut(at) {
         if message.name != signal {
             at += 1;
             continue;
         }
-        let (number, extra) = (message.number, [("payload", message.payload.clone())]);
+        // Lent to the expression, not copied.
+        let (number, extra) = (message.number, [("payload", std::mem::take(&mut message.payload))]);
         let holds = match condition {
             Some(condition) => turn.compute(id, path, &extra, |scope, world| condition.test(scope, world)),
             None => Ok(true),
         };
+        let [(_, payload)] = extra;
         match holds {
-            Ok(false) => at += 1,
+            Ok(false) => {
+                if let Some(message) = turn.state.inbox.get_mut(at) {
+                    message.payload = payload;
+                }
+                at += 1;
+            }
             Ok(true) => {
                 turn.state.inbox.remove(at);
-                let [(_, payload)] = extra;
                 turn.trace(path, What::Took { message: number, payload: Shown::of(&payload) });
                 return Some(Next::value(payload));
             }
