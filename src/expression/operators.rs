@@ -9,6 +9,7 @@ use rust_decimal::prelude::ToPrimitive;
 use rust_decimal::{MathematicalOps, RoundingStrategy};
 
 pub(super) const OVERFLOW: &str = "the number is too large";
+pub(super) const TOO_LONG: &str = "the duration is longer than 10000 years";
 
 pub(super) fn apply(operator: Operator, left: &Value, right: &Value, meter: &mut Meter<'_>) -> Result<Value, String> {
     match operator {
@@ -74,7 +75,7 @@ pub(super) fn negate(value: &Value) -> Result<Value, String> {
     match value {
         Value::Number(n) => Ok(Value::Number(-*n)),
         Value::Duration(d) => {
-            d.0.checked_neg().map(|ms| Value::Duration(Duration(ms))).ok_or_else(|| OVERFLOW.to_owned())
+            d.0.checked_neg().and_then(Duration::new).map(Value::Duration).ok_or_else(|| TOO_LONG.to_owned())
         }
         other => Err(format!("`-` takes a number, not {}", other.kind())),
     }
@@ -91,8 +92,7 @@ fn mixed(operator: Operator, left: &Value, right: &Value) -> String {
 }
 
 fn arithmetic(operator: Operator, left: &Value, right: &Value, meter: &mut Meter<'_>) -> Result<Value, String> {
-    let too_large = || OVERFLOW.to_owned();
-    let ms = |ms: Option<i64>| ms.map(|ms| Value::Duration(Duration(ms))).ok_or_else(too_large);
+    let ms = |ms: Option<i64>| ms.and_then(Duration::new).map(Value::Duration).ok_or_else(|| TOO_LONG.to_owned());
     match (operator, left, right) {
         (_, Value::Number(a), Value::Number(b)) => number(operator, *a, *b).map(Value::Number),
         (Operator::Add, Value::Text(a), Value::Text(b)) => {
@@ -135,8 +135,8 @@ pub(super) fn whole_millis(ms: Decimal) -> Option<i64> {
 }
 
 fn moment(ms: Option<i64>) -> Result<Value, String> {
-    let time = ms.map(Time).filter(|time| time.timestamp().is_some());
-    time.map(Value::Time).ok_or_else(|| "the time is beyond the years -9999 to 9999".to_owned())
+    let time = ms.and_then(Time::new);
+    time.map(Value::Time).ok_or_else(|| "the time is beyond the years 0000 to 9999".to_owned())
 }
 
 fn number(operator: Operator, a: Decimal, b: Decimal) -> Result<Decimal, String> {

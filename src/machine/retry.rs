@@ -16,8 +16,8 @@ pub fn next_attempt(
     if retry.attempts.is_some_and(|most| attempt >= most) {
         return None;
     }
-    let next = now.plus(after.unwrap_or_else(|| pause(retry, attempt)));
-    (next <= first_began.plus(retry.total)).then_some(next)
+    let next = now.plus(after.unwrap_or_else(|| pause(retry, attempt)))?;
+    first_began.plus(retry.total).is_none_or(|end| next <= end).then_some(next)
 }
 
 fn pause(retry: &Retry, attempt: u32) -> Duration {

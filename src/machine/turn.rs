@@ -384,7 +384,11 @@ impl<'a> Turn<'a> {
         }
         self.trace(&frame.path, What::Entered);
         if let Some(timeout) = step.timeout {
-            let due = Time(self.state.clock).plus(timeout);
+            let Some(due) = Time(self.state.clock).plus(timeout) else {
+                let message = format!("its timeout of {timeout} ends after the year 9999");
+                let error = RunError::new(Own::Expression, message, &frame.path);
+                return self.take(id, frame, Next::Done(Exit::Error(error)));
+            };
             let kind = PendingKind::Timeout { due: due.millis() };
             frame.timeout = Some(self.timer(id, kind, due, &frame.path));
         }

@@ -232,9 +232,9 @@ impl Host<'_> {
                 Happening::Query { .. } => Class::Query,
                 Happening::WorkerDown | Happening::WorkerUp => Class::Worker,
             };
-            self.schedule(self.scenario.at.plus(after), class, u64::try_from(at).unwrap_or(u64::MAX));
+            self.schedule_after(self.scenario.at, after, class, u64::try_from(at).unwrap_or(u64::MAX));
         }
-        let horizon = self.scenario.until.map(|until| self.scenario.at.plus(until));
+        let horizon = self.scenario.until.and_then(|until| self.scenario.at.plus(until));
         for event in 0.. {
             let due = self.queue.first_key_value().map(|(key, _)| key.0);
             if due.is_none_or(|due| horizon.is_some_and(|horizon| due > horizon)) {
@@ -411,6 +411,13 @@ impl Host<'_> {
         }
     }
 
+    /// What would come after the end of time does not come.
+    fn schedule_after(&mut self, from: Time, after: Duration, class: Class, number: u64) {
+        if let Some(due) = from.plus(after) {
+            self.schedule(due, class, number);
+        }
+    }
+
     fn schedule(&mut self, due: Time, class: Class, number: u64) {
         let slot = Slot { due, class, number };
         self.queue.insert(slot.key(), slot);
@@ -430,7 +437,7 @@ impl Host<'_> {
             Reaction::Reply { .. } | Reaction::Value(_) => Ok(Value::Null),
         };
         self.outcomes.insert(send.number, CallOutcome { result, attempts: None });
-        self.schedule(self.now.plus(answer.after), Class::Result, send.number);
+        self.schedule_after(self.now, answer.after, Class::Result, send.number);
     }
 
     fn attempt_begins(&mut self, number: u64) {
@@ -443,12 +450,15 @@ impl Host<'_> {
         let timeout = work.timeout();
         let answered = self.now.plus(answer.after.min(timeout));
         let end = flight.first_began.plus(work.retry().total);
-        let late = match () {
-            () if answered > end => Some(Late::All),
-            () if answer.after > timeout => Some(Late::Attempt),
-            () => None,
+        let late = match (answered, end) {
+            (Some(answered), Some(end)) if answered > end => Some(Late::All),
+            (None, Some(_)) => Some(Late::All),
+            _ if answer.after > timeout => Some(Late::Attempt),
+            _ => None,
         };
-        let due = answered.min(end).max(self.now);
+        // What comes after the end of time does not come.
+        let Some(due) = answered.into_iter().chain(end).min() else { return };
+        let due = due.max(self.now);
         flight.reaction = Some((answer.reaction.clone(), late));
         self.deals.push(Deal {
             path,

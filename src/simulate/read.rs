@@ -372,6 +372,9 @@ impl Reader {
             let message = "this is before the run starts";
             self.complain(Code::WrongShape, node.span, message, Some("`at` is the start of the scenario"));
         }
+        if start.plus(after).is_none() {
+            self.complain(Code::WrongShape, node.span, "this is after the year 9999", None);
+        }
         let (together, places) = match node.get("together") {
             None => vec![self.happening(node, &MOMENT_KEYS)?],
             Some(together) => {

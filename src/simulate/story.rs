@@ -49,7 +49,7 @@ pub fn lines<'a>(plan: &'a Plan, scenario: &'a Scenario, report: &'a Report) -> 
         trace.next().map(|(at, line)| teller.line(*at, line))
     });
     let stands = scenario.until.filter(|_| !report.unfinished).unwrap_or(report.took);
-    let stands = scenario.at.plus(stands);
+    let stands = scenario.at.plus(stands).unwrap_or(scenario.at);
     let waits = report.waiting.iter().filter(|_| report.status == Status::Waiting);
     happened.chain(waits.map(move |position| waiting(stands, position)))
 }

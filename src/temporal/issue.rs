@@ -26,6 +26,9 @@ const HEARTBEAT: StdDuration = StdDuration::from_secs(10);
 /// Beyond the attempt's own timeout, which the activity keeps itself.
 const GRACE: StdDuration = StdDuration::from_secs(5);
 
+/// The longest time that is asked of a server at once: it counts nanoseconds in 64 bits, and dates up to 2262.
+const LONGEST: StdDuration = StdDuration::from_secs(100 * 366 * 86_400);
+
 /// Class, due, number.
 pub(super) type Key = (u8, i64, u64);
 /// Answers of calls, by number.
@@ -46,10 +49,22 @@ pub(super) fn issue<'a>(ctx: &'a WorkflowContext<Host>, out: &mut BTreeMap<Key, 
         Command::Call(call) => issue_call(ctx, token.clone(), *call),
         Command::Send(send) => issue_send(ctx, token.clone(), *send),
         Command::Timer { number, due, path } => {
-            let wait = ctx.state(|host| host.server_wait(due.millis()));
-            let options = TimerOptions::builder(wait).cancellation_token(token.clone()).summary(cut(&path)).build();
-            let fired = ctx.timer(options).map(move |_| Event::Fired { timer: number }).boxed_local();
-            ((TIMER, due.millis(), number), fired)
+            let mut left = ctx.state(|host| host.server_wait(due.millis()));
+            let (summary, cancelled) = (cut(&path), token.clone());
+            let timer = move |wait: StdDuration| {
+                let options = TimerOptions::builder(wait.min(LONGEST)).cancellation_token(cancelled.clone());
+                ctx.timer(options.summary(summary.clone()).build())
+            };
+            let first = timer(left);
+            let fired = async move {
+                first.await;
+                while left > LONGEST {
+                    left -= LONGEST;
+                    timer(left).await;
+                }
+                Event::Fired { timer: number }
+            };
+            ((TIMER, due.millis(), number), fired.boxed_local())
         }
         Command::Withdraw { number } => {
             // A result of the current batch has left the map already: nothing to cancel, the machine sees a stray.
@@ -76,7 +91,7 @@ fn issue_call<'a>(
     let retry = call.work.retry();
     let paced = ctx.state(|host| host.pace.is_some());
     let clock = ctx.state(Host::clock);
-    let wait = |own: i64| ctx.state(|host| host.server_wait(clock.saturating_add(own)));
+    let wait = |own: i64| ctx.state(|host| host.server_wait(clock.saturating_add(own))).min(LONGEST);
     let (total, attempt) = (wait(retry.total.millis()), wait(call.work.timeout().millis()));
     // The HTTP activity keeps the attempt's timeout itself; a foreign one is held to it by the server.
     let grace = if matches!(call.work, Work::Http(_)) { GRACE } else { StdDuration::ZERO };

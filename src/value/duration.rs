@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// A length of time in milliseconds; never negative when it was read from text.
+/// A length of time in milliseconds, 10000 years at most; never negative when it was read from text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Hash)]
 pub struct Duration(pub i64);
 
@@ -12,16 +12,25 @@ pub enum DurationError {
     NoUnit(String),
     #[error("`{0}` is not a duration")]
     Malformed(String),
-    #[error("`{0}` is longer than 100 years")]
-    TooLong(String),
+    #[error("`{0}` is longer than {years} years", years = .1.0 / YEAR)]
+    TooLong(String, Duration),
 }
 
 const UNITS: [(&str, i64); 6] =
     [("w", 604_800_000), ("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
-const LONGEST: i64 = 100 * 366 * 86_400_000;
+const YEAR: i64 = 31_557_600_000;
+/// What an author may write.
+const WRITTEN: Duration = Duration(100 * 366 * 86_400_000);
+/// What may be computed: longer than all time.
+const LONGEST: Duration = Duration(10_000 * YEAR);
 
 impl Duration {
     pub const ZERO: Duration = Duration(0);
+
+    /// `None` beyond 10000 years, either way.
+    pub fn new(millis: i64) -> Option<Duration> {
+        (-LONGEST.0..=LONGEST.0).contains(&millis).then_some(Duration(millis))
+    }
 
     pub fn from_secs(seconds: i64) -> Duration {
         Duration(seconds.saturating_mul(1_000))
@@ -31,8 +40,18 @@ impl Duration {
         self.0
     }
 
-    /// Reads `1h30m`. Units go from large to small and each stands once: `w d h m s ms`.
+    /// Reads what an author writes: `1h30m`. Units go from large to small and each stands once: `w d h m s ms`. 100 years
+    /// are the most.
     pub fn parse(text: &str) -> Result<Duration, DurationError> {
+        Duration::within(text, WRITTEN)
+    }
+
+    /// Reads any duration that a run may have written.
+    pub fn read(text: &str) -> Result<Duration, DurationError> {
+        Duration::within(text, LONGEST)
+    }
+
+    fn within(text: &str, most: Duration) -> Result<Duration, DurationError> {
         let malformed = || DurationError::Malformed(text.to_owned());
         if text.is_empty() {
             return Err(malformed());
@@ -50,10 +69,10 @@ impl Duration {
             if count.is_empty() || at < allowed {
                 return Err(malformed());
             }
-            let too_long = || DurationError::TooLong(text.to_owned());
+            let too_long = || DurationError::TooLong(text.to_owned(), most);
             let count: i64 = count.parse().map_err(|_| too_long())?;
             let millis = UNITS.get(at).and_then(|(_, unit)| count.checked_mul(*unit)).ok_or_else(too_long)?;
-            total = total.checked_add(millis).filter(|t| *t <= LONGEST).ok_or_else(too_long)?;
+            total = total.checked_add(millis).filter(|t| *t <= most.0).ok_or_else(too_long)?;
             (rest, allowed) = (&rest[digits + letters..], at + 1);
         }
         Ok(Duration(total))
@@ -102,7 +121,12 @@ mod tests {
         for text in ["", "h", "1x", "1m1h", "1.5h", "-1h", "1h ", "1H", "P1D", "1é"] {
             assert!(matches!(Duration::parse(text), Err(DurationError::Malformed(_))), "{text}");
         }
-        assert!(matches!(Duration::parse("999999999w"), Err(DurationError::TooLong(_))));
-        assert!(matches!(Duration::parse("99999999999999999999s"), Err(DurationError::TooLong(_))));
+        assert!(matches!(Duration::parse("999999999w"), Err(DurationError::TooLong(..))));
+        assert!(matches!(Duration::parse("99999999999999999999s"), Err(DurationError::TooLong(..))));
+        assert_eq!(Duration::parse("36600d"), Ok(WRITTEN));
+        assert_eq!(Duration::read("3652500d"), Ok(LONGEST));
+        for (read, years) in [(Duration::parse("36601d"), "100"), (Duration::read("3652501d"), "10000")] {
+            assert!(read.is_err_and(|e| e.to_string().ends_with(&format!("is longer than {years} years"))));
+        }
     }
 }

@@ -1,9 +1,15 @@
-//! Points in time: RFC 3339 (`2026-03-29T07:00:00Z`) or RFC 9557 (`2026-03-29T09:00[Europe/Berlin]`). Zone rules come
-//! with the program, never from the machine it runs on.
+//! Points in time: RFC 3339 (`2026-03-29T07:00:00Z`) or RFC 9557 (`2026-03-29T09:00[Europe/Berlin]`), in the years that
+//! these can write. Zone rules come with the program, never from the machine it runs on.
 
 use std::fmt;
 
-/// Milliseconds since 1970-01-01T00:00:00Z.
+use jiff::SignedDuration;
+use jiff::civil::{self, DateTime};
+use jiff::fmt::temporal::Pieces;
+
+use super::Duration;
+
+/// Milliseconds since 1970-01-01T00:00:00Z, in the years 0000 to 9999.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Hash)]
 pub struct Time(pub i64);
 
@@ -14,31 +20,50 @@ pub struct TimeError {
     pub reason: String,
 }
 
+const EPOCH: DateTime = civil::date(1970, 1, 1).at(0, 0, 0, 0);
+/// 0000-01-01T00:00:00Z.
+const FIRST: i64 = -62_167_219_200_000;
+/// 9999-12-31T23:59:59.999Z.
+const LAST: i64 = 253_402_300_799_999;
+
 impl Time {
+    /// `None` beyond the years 0000 to 9999.
+    pub fn new(millis: i64) -> Option<Time> {
+        (FIRST..=LAST).contains(&millis).then_some(Time(millis))
+    }
+
     pub fn millis(self) -> i64 {
         self.0
     }
 
-    pub fn plus(self, duration: super::Duration) -> Time {
-        Time(self.0.saturating_add(duration.0))
+    /// `None` beyond the years 0000 to 9999.
+    pub fn plus(self, duration: Duration) -> Option<Time> {
+        self.0.checked_add(duration.0).and_then(Time::new)
     }
 
     /// Reads RFC 3339 or RFC 9557. A local time without zone or offset is refused: it would mean something else on
     /// every machine.
     pub fn parse(text: &str) -> Result<Time, TimeError> {
         let error = |reason: String| TimeError { text: text.to_owned(), reason };
-        let parsed = if text.contains('[') {
-            text.parse::<jiff::ZonedDateTime>().map(|zoned| zoned.timestamp())
+        let millis = if text.contains('[') {
+            text.parse::<jiff::ZonedDateTime>().map(|zoned| i128::from(zoned.timestamp().as_millisecond()))
         } else {
-            text.parse::<jiff::Timestamp>()
+            Pieces::parse(text).and_then(|pieces| match (pieces.time(), pieces.to_numeric_offset()) {
+                // Not as a timestamp of jiff, which ends before the last days of 9999 do.
+                (Some(time), Some(offset)) => {
+                    let local = pieces.date().to_datetime(time).duration_since(EPOCH);
+                    Ok(local.as_millis() - i128::from(offset.seconds()) * 1_000)
+                }
+                // Its words for what is missing.
+                _ => text.parse::<jiff::Timestamp>().map(|timestamp| i128::from(timestamp.as_millisecond())),
+            })
         };
-        match parsed {
-            Ok(timestamp) => Ok(Time(timestamp.as_millisecond())),
-            Err(e) => Err(error(e.to_string())),
-        }
+        let millis = millis.map_err(|e| error(e.to_string()))?;
+        let time = i64::try_from(millis).ok().and_then(Time::new);
+        time.ok_or_else(|| error("times lie in the years 0000 to 9999".to_owned()))
     }
 
-    /// The same instant for the zone arithmetic of the calendar functions.
+    /// The same instant for the zone arithmetic of the calendar functions; `None` in the last days of 9999.
     pub fn timestamp(self) -> Option<jiff::Timestamp> {
         jiff::Timestamp::from_millisecond(self.0).ok()
     }
@@ -46,10 +71,9 @@ impl Time {
 
 impl fmt::Display for Time {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.timestamp() {
-            Some(timestamp) => write!(f, "{timestamp}"),
-            None => write!(f, "{}ms", self.0),
-        }
+        let since = SignedDuration::from_millis(self.0.clamp(FIRST, LAST));
+        // All of these years are jiff's too: the end is never taken.
+        write!(f, "{}Z", EPOCH.checked_add(since).unwrap_or(DateTime::MAX))
     }
 }
 
@@ -70,6 +94,22 @@ mod tests {
             ["2026-01-01", "09:00", "2026-01-01T00:00:00", "2026-13-01T00:00:00Z", "2026-03-29T09:00[Mars/Phobos]"]
         {
             assert!(Time::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_ends_of_time_are_times() {
+        for (text, millis) in [("0000-01-01T00:00:00Z", FIRST), ("9999-12-31T23:59:59.999Z", LAST)] {
+            assert_eq!(Time::parse(text), Ok(Time(millis)));
+            assert_eq!(Time(millis).to_string(), text);
+        }
+        assert_eq!(Time(LAST).plus(Duration(1)), None);
+        assert_eq!(Time(FIRST).plus(Duration(-1)), None);
+        assert_eq!(Time(0).plus(Duration(i64::MAX)), None);
+        // Written as before, to the millisecond.
+        for millis in [-1, -86_400_001, 1, 250, 1_767_225_600_120] {
+            let timestamp = Time(millis).timestamp().map(|t| t.to_string());
+            assert_eq!(Some(Time(millis).to_string()), timestamp);
         }
     }
 }

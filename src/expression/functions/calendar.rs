@@ -10,7 +10,7 @@ use jiff::{Span, Timestamp};
 
 use super::whole;
 use crate::expression::meter::Meter;
-use crate::expression::operators::{OVERFLOW, whole_millis};
+use crate::expression::operators::{OVERFLOW, TOO_LONG, whole_millis};
 use crate::expression::similar;
 use crate::value::{Decimal, Duration, Time, Value};
 
@@ -19,6 +19,9 @@ type Made = Result<Value, String>;
 
 /// Asked for by name, because jiff's global database prefers the machine's own files where another crate allows it.
 static ZONES: LazyLock<TimeZoneDatabase> = LazyLock::new(TimeZoneDatabase::bundled);
+
+/// The crate for zones ends there, so that every zone has room around its times.
+const NO_ZONES: &str = "time zones are known up to 9999-12-30";
 
 fn text<'a>(args: Args<'a, '_>, at: usize) -> &'a str {
     args.get(at).and_then(|arg| arg.as_text()).unwrap_or_default()
@@ -100,8 +103,9 @@ fn written(date: Result<civil::Date, jiff::Error>) -> Made {
 /// the first is meant.
 pub fn at(args: Args<'_, '_>, _: &mut Meter<'_>) -> Made {
     let (date, zone, time) = (date(text(args, 0))?, zone(text(args, 2))?, clock(text(args, 1))?);
-    let zoned = date.to_datetime(time).to_zoned_datetime(zone).map_err(|_| "the time is out of range".to_owned())?;
-    Ok(Value::Time(Time(zoned.timestamp().as_millisecond())))
+    let zoned = date.to_datetime(time).to_zoned_datetime(zone).map_err(|_| NO_ZONES.to_owned())?;
+    let time = Time::new(zoned.timestamp().as_millisecond());
+    time.map(Value::Time).ok_or_else(|| "the time is beyond the years 0000 to 9999".to_owned())
 }
 
 pub fn date_of(args: Args<'_, '_>, _: &mut Meter<'_>) -> Made {
@@ -110,7 +114,7 @@ pub fn date_of(args: Args<'_, '_>, _: &mut Meter<'_>) -> Made {
         Some(Value::Time(time)) => time.timestamp(),
         _ => None,
     };
-    let timestamp: Timestamp = timestamp.ok_or_else(|| "the time is out of range".to_owned())?;
+    let timestamp: Timestamp = timestamp.ok_or_else(|| NO_ZONES.to_owned())?;
     written(Ok(timestamp.to_zoned_datetime(zone).date()))
 }
 
@@ -176,13 +180,14 @@ pub fn seconds(args: Args<'_, '_>, _: &mut Meter<'_>) -> Made {
 fn length(args: Args<'_, '_>, unit: i64) -> Made {
     let Some(Value::Number(n)) = args.first().map(|arg| &**arg) else { return Ok(Value::Null) };
     let millis = Decimal::from(unit).checked_mul(*n).and_then(whole_millis);
-    millis.map(|ms| Value::Duration(Duration(ms))).ok_or_else(|| OVERFLOW.to_owned())
+    let millis = millis.ok_or_else(|| OVERFLOW.to_owned())?;
+    Duration::new(millis).map(Value::Duration).ok_or_else(|| TOO_LONG.to_owned())
 }
 
 pub fn duration(args: Args<'_, '_>, _: &mut Meter<'_>) -> Made {
     match args.first().map(|arg| &**arg) {
         Some(Value::Duration(duration)) => Ok(Value::Duration(*duration)),
-        _ => Duration::parse(text(args, 0)).map(Value::Duration).map_err(|error| error.to_string()),
+        _ => Duration::read(text(args, 0)).map(Value::Duration).map_err(|error| error.to_string()),
     }
 }
 

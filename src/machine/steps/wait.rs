@@ -17,9 +17,9 @@ pub(super) fn enter(turn: &mut Turn<'_>, id: u64, frame: &StepFrame, moment: &Wr
         Err(exit) => return Next::Done(exit),
     };
     let clock = turn.state.clock();
-    let Some(due) = due(&value, clock) else {
-        let message = format!("expected a duration or a time, got {} `{}`", value.kind(), value.to_display());
-        return Next::Done(Exit::Error(RunError::new(Own::Expression, message, &frame.path)));
+    let due = match due(&value, clock) {
+        Ok(due) => due,
+        Err(message) => return Next::Done(Exit::Error(RunError::new(Own::Expression, message, &frame.path))),
     };
     if due <= clock {
         return Next::value(Value::Null);
@@ -28,17 +28,20 @@ pub(super) fn enter(turn: &mut Turn<'_>, id: u64, frame: &StepFrame, moment: &Wr
     Next::Suspend(turn.timer(id, kind, due, &frame.path))
 }
 
-/// The absolute time a moment means when it is armed now. Text is read as an author writes durations and times.
-fn due(value: &Value, clock: Time) -> Option<Time> {
-    match value {
-        Value::Duration(duration) => Some(clock.plus(*duration)),
-        Value::Time(time) => Some(*time),
-        Value::Text(text) => match Duration::parse(text) {
-            Ok(duration) => Some(clock.plus(duration)),
-            Err(_) => Time::parse(text).ok(),
+/// The absolute time a moment means when it is armed now. Text is read as an author writes durations and times. Errors:
+/// words.
+fn due(value: &Value, clock: Time) -> Result<Time, String> {
+    let none = || format!("expected a duration or a time, got {} `{}`", value.kind(), value.to_display());
+    let duration = match value {
+        Value::Duration(duration) => *duration,
+        Value::Time(time) => return Ok(*time),
+        Value::Text(text) => match Duration::read(text) {
+            Ok(duration) => duration,
+            Err(_) => return Time::parse(text).map_err(|_| none()),
         },
-        _ => None,
-    }
+        _ => return Err(none()),
+    };
+    clock.plus(duration).ok_or_else(|| format!("{duration} from now is after the year 9999"))
 }
 
 pub(super) fn enter_condition(turn: &mut Turn<'_>, id: u64, frame: &StepFrame, step: &Step) -> Next {
