@@ -460,8 +460,15 @@ impl<'a> Checker<'a> {
                     if self.problems.len() == before
                         && let Some(message) = function.argument_problem(at, ty.kinds(), &ty.describe())
                     {
-                        let help =
-                            (ty.kinds() == takes::TEXT && name == "date_of").then(|| "read it: `time(…)`".to_owned());
+                        let help = match (name, ty.kinds()) {
+                            ("date_of", takes::TEXT) => Some("read it: `time(…)`"),
+                            ("days" | "hours" | "minutes" | "seconds", takes::TEXT) => Some("read it: `number(…)`"),
+                            ("add_days" | "add_months" | "add_business_days" | "at" | "days_between", takes::TIME) => {
+                                Some("a date is text: `date_of(time, zone)`; a time moves with `time + days(n)`")
+                            }
+                            _ => None,
+                        };
+                        let help = help.map(str::to_owned);
                         self.report("type-mismatch", &arg.span, message, help);
                     }
                     ty

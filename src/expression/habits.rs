@@ -112,7 +112,9 @@ fn infix(source: &str, word: &Word) -> Option<(Range<usize>, String, String)> {
     }
     let [said, second, third] = said.as_slice() else { return None };
     let (length, help) = match (said.as_str(), second.as_str(), third.as_str()) {
-        ("is", "not", "null" | "none" | "nil" | "empty" | "defined") => (3, "did you mean `!= null`?"),
+        ("is", "not", "empty") => (3, "did you mean `len(x) > 0`?"),
+        ("is", "not", "null" | "none" | "nil" | "undefined") => (3, "did you mean `!= null`?"),
+        ("is", "not", "defined") => (3, "did you mean `== null`?"),
         ("is", "null" | "none" | "nil" | "undefined", _) => (2, "did you mean `== null`?"),
         ("is", "defined", _) => (2, "did you mean `!= null`?"),
         ("is", "empty", _) => (2, "did you mean `len(x) == 0`?"),
@@ -326,8 +328,8 @@ fn describe(error: &ParseErrorType, here: &str, before: &str) -> (String, Option
 /// What stands here for a name of another language.
 pub(super) fn name(name: &str) -> Option<&'static str> {
     Some(match name {
-        "True" | "TRUE" => "did you mean `true`?",
-        "False" | "FALSE" => "did you mean `false`?",
+        "True" | "TRUE" | "yes" | "Yes" => "did you mean `true`?",
+        "False" | "FALSE" | "no" | "No" => "did you mean `false`?",
         "None" | "nil" | "undefined" | "NULL" | "Null" | "nothing" => "did you mean `null`?",
         "and" => "did you mean `&&`?",
         "or" => "did you mean `||`?",

@@ -167,7 +167,7 @@ fn stopped(rest: std::ops::Range<usize>) -> Problem {
 
 /// `${{ x }}`, as other tools write it.
 fn doubled(text: &str, start: usize, end: usize) -> Option<Problem> {
-    let inside = text.get(start..end)?.strip_prefix("${{")?.strip_suffix("}}")?.trim();
+    let inside = text.get(start..end)?.strip_prefix("${{")?.strip_suffix("}}")?.trim_matches(['{', '}', ' ']);
     // A map is meant.
     let key = inside.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || c == '_');
     if inside.is_empty() || key.trim_start().starts_with(':') {

@@ -114,8 +114,8 @@ pub(super) fn blank(text: &mut String, at: usize) -> Option<usize> {
     for below in text.get(end..)?.split_inclusive('\n').skip(1) {
         let indent = below.len() - below.trim_start_matches([' ', '\t']).len();
         let rest = below.trim();
-        // What closes a bracket that was opened here stands alone, in any column.
-        if !(rest.is_empty() || indent > column || rest.trim_end_matches(',').chars().all(|c| "]}".contains(c))) {
+        // What closes a bracket or a quote that was opened here stands alone, in any column.
+        if !(rest.is_empty() || indent > column || rest.trim_end_matches(',').chars().all(|c| "]}\"'".contains(c))) {
             break;
         }
         end += below.len();
