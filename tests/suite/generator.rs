@@ -61,10 +61,12 @@ impl Generator {
             "fermata": 1, "process": format!("Pair{seed}"), "version": 1, "key": "${input.k}", "vars": vars,
             "signals": signals, "updates": updates, "queries": {"shared": "${shared}"}, "steps": steps,
         });
-        let scenario = json!({
-            "scenario": "a random pair", "input": {"k": "x", "a": self.random.below(4), "b": self.random.below(4)},
-            "answers": self.answers(), "timeline": self.timeline(),
-        });
+        let input = json!({"k": "x", "a": self.random.below(4), "b": self.random.below(4)});
+        let answers = self.answers();
+        let mut scenario = json!({"scenario": "a random pair", "input": input, "timeline": self.timeline()});
+        if answers.as_object().is_some_and(|answers| !answers.is_empty()) {
+            scenario["answers"] = answers;
+        }
         json!({"case": format!("The random pair {seed}."), "definition": definition, "scenarios": [scenario]})
     }
 
