@@ -2,6 +2,7 @@
 //!
 //! This room may not know: runs, Temporal, HTTP.
 
+mod files;
 mod lock;
 mod releases;
 
@@ -14,8 +15,14 @@ use crate::diagnostic::{Code, Diagnostic, Source, Span, has_errors, render_all};
 use crate::plan::{Home, Plan, from_yaml};
 use crate::value::Value;
 
+pub use files::{
+    RELEASES, definition_files, misnamed, misnamed_of, place_of, scenario_files, scenario_home, scenarios_beside,
+    tests_home,
+};
 pub use lock::{LOCK, Lock, LockError};
 pub use releases::{Chosen, Releases, Rule, from_text as check_releases};
+
+use files::{DefinitionFile, Listing, version_of};
 
 /// A definition that was read and is in order.
 #[derive(Debug, Clone)]
@@ -51,6 +58,17 @@ pub struct FileComplaints {
     pub path: PathBuf,
     pub errors: bool,
     pub rendered: String,
+}
+
+impl FileComplaints {
+    /// `None` where there are none.
+    fn of(checked: &Checked) -> Option<FileComplaints> {
+        (!checked.complaints.is_empty()).then(|| FileComplaints {
+            path: PathBuf::from(checked.source.name()),
+            errors: has_errors(&checked.complaints),
+            rendered: render_all(&checked.complaints, &checked.source, false),
+        })
+    }
 }
 
 /// Why a version cannot be chosen.
@@ -98,15 +116,13 @@ impl Catalog {
     /// Reads the folder again. Where a file has become broken, the version that was read before goes on serving.
     pub fn reload(&self, folder: &Path) -> io::Result<Catalog> {
         let mut fresh = Catalog { drafts: self.drafts, ..Catalog::default() };
-        let lock = match Lock::load(folder) {
-            Ok(lock) => lock,
-            Err(error) => {
-                let rendered = format!("error: {error}\n");
-                fresh.complaints.push(FileComplaints { path: folder.join(LOCK), errors: true, rendered });
-                Lock::default()
-            }
-        };
-        let (releases, files): (Vec<_>, Vec<_>) = find(folder)?.into_iter().partition(|file| file.releases);
+        let lock = Lock::load(folder).unwrap_or_default();
+        // A published version that is gone is for `check` to say.
+        let broken = Lock::check(folder).filter(|checked| has_errors(&checked.complaints));
+        fresh.complaints.extend(broken.as_ref().and_then(FileComplaints::of));
+        let listing = Listing::of_definitions(folder)?;
+        fresh.complaints.extend(listing.misnamed.iter().filter_map(FileComplaints::of));
+        let (releases, files): (Vec<_>, Vec<_>) = listing.files.into_iter().partition(|file| file.releases);
         for file in files {
             let (version, complaints) = read(&file, &lock);
             let number = file.version;
@@ -178,17 +194,6 @@ impl Catalog {
         Ok((version, chosen))
     }
 
-    /// Published versions whose file is gone: nobody can start them any more.
-    pub fn missing(&self, folder: &Path) -> Vec<(String, i64)> {
-        let lock = Lock::load(folder).unwrap_or_default();
-        let there = |process: &str, version: i64| self.processes.get(process).is_some_and(|v| v.contains_key(&version));
-        let gone = |process: &str, version: i64| !folder.join(process).join(format!("v{version}.yaml")).exists();
-        lock.versions()
-            .filter(|(process, version)| !there(process, *version) && gone(process, *version))
-            .map(|(process, version)| (process.to_owned(), version))
-            .collect()
-    }
-
     /// Every version that is not published, as `Process v3`.
     pub fn unpublished(&self) -> Vec<String> {
         let all =
@@ -224,7 +229,7 @@ impl Catalog {
     /// The complaints about the files of a process.
     pub fn complaints_of(&self, definitions: &Path, process: &str) -> impl Iterator<Item = &FileComplaints> {
         let home = definitions.join(process);
-        self.complaints.iter().filter(move |complaint| complaint.path.parent() == Some(&home))
+        self.complaints.iter().filter(move |complaint| complaint.path.starts_with(&home))
     }
 
     pub fn processes(&self) -> impl Iterator<Item = (&str, &BTreeMap<i64, Version>)> {
@@ -245,89 +250,9 @@ impl Catalog {
     }
 }
 
-/// A file that should hold a definition.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct DefinitionFile {
-    path: PathBuf,
-    process: String,
-    version: i64,
-    /// `releases.yaml`.
-    releases: bool,
-}
-
-/// The folder of scenarios in a process's folder.
-const SCENARIOS: &str = "tests";
-
-/// The name of the file with labels and rules in a process's folder.
-pub const RELEASES: &str = "releases.yaml";
-
-fn find(folder: &Path) -> io::Result<Vec<DefinitionFile>> {
-    let mut files = Vec::new();
-    for entry in sorted(folder)? {
-        if !entry.is_dir() {
-            continue;
-        }
-        let process = entry.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-        for path in sorted(&entry)? {
-            let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-            if name == RELEASES {
-                files.push(DefinitionFile { path, process: process.clone(), version: 0, releases: true });
-            } else if let Some(version) = version_of(&name) {
-                files.push(DefinitionFile { path, process: process.clone(), version, releases: false });
-            }
-        }
-    }
-    Ok(files)
-}
-
-/// The scenarios of a process: `tests/*.yaml` in its folder, sorted. None where there is no such folder.
-pub fn scenario_files(definitions: &Path, process: &str) -> io::Result<Vec<PathBuf>> {
-    scenarios_beside(&definitions.join(process))
-}
-
-/// The same, by the folder of the process.
-pub fn scenarios_beside(versions: &Path) -> io::Result<Vec<PathBuf>> {
-    let folder = versions.join(SCENARIOS);
-    if !folder.is_dir() {
-        return Ok(Vec::new());
-    }
-    let of_yaml = |path: &PathBuf| path.extension().is_some_and(|ending| ending == "yaml" || ending == "yml");
-    Ok(sorted(&folder)?.into_iter().filter(of_yaml).collect())
-}
-
-/// The folder of the process that a file is a scenario of, by where it stands: `definitions/UserGranted/tests/a.yaml`.
-pub fn scenario_home(file: &Path) -> Option<PathBuf> {
-    let tests = file.parent().filter(|folder| folder.file_name().is_some_and(|name| name == SCENARIOS))?;
-    let home = tests.parent().unwrap_or(Path::new(""));
-    Some(if home.as_os_str().is_empty() { PathBuf::from(".") } else { home.to_owned() })
-}
-
-fn sorted(folder: &Path) -> io::Result<Vec<PathBuf>> {
-    let mut paths: Vec<PathBuf> =
-        std::fs::read_dir(folder)?.map(|entry| entry.map(|e| e.path())).collect::<io::Result<_>>()?;
-    paths.sort();
-    Ok(paths)
-}
-
-/// The process and the version whose definition a file such as `definitions/UserGranted/v1.yaml` is, by its name.
-pub fn place_of(file: &Path) -> Option<(String, i64)> {
-    let version = version_of(&file.file_name()?.to_string_lossy())?;
-    Some((file.parent()?.file_name()?.to_string_lossy().into_owned(), version))
-}
-
-/// `v12.yaml` is version 12.
-fn version_of(name: &str) -> Option<i64> {
-    let number = name.strip_prefix('v')?.strip_suffix(".yaml")?;
-    number.parse().ok().filter(|n: &i64| *n > 0 && n.to_string() == number)
-}
-
 fn read(file: &DefinitionFile, lock: &Lock) -> (Option<Version>, Option<FileComplaints>) {
     let checked = check_with(&file.path, Some(lock));
-    let rendered = (!checked.complaints.is_empty()).then(|| FileComplaints {
-        path: file.path.clone(),
-        errors: has_errors(&checked.complaints),
-        rendered: render_all(&checked.complaints, &checked.source, false),
-    });
+    let rendered = FileComplaints::of(&checked);
     let published = lock.digest(&file.process, file.version).is_some();
     let text = checked.source.text().to_owned();
     (checked.plan.map(|plan| Version { plan, text, path: file.path.clone(), published }), rendered)
@@ -350,31 +275,68 @@ fn unreadable(error: &io::Error) -> Diagnostic {
     Diagnostic::error(Code::Unreadable, Span::default(), format!("the file cannot be read: {error}"))
 }
 
-/// A definition file with its complaints, for `check`.
+/// A file with its complaints.
 pub struct Checked {
     pub source: Source,
     pub complaints: Vec<Diagnostic>,
     pub plan: Option<Arc<Plan>>,
 }
 
+impl Checked {
+    fn unreadable(name: String, error: &io::Error) -> Checked {
+        Checked { source: Source::new(name, ""), complaints: vec![unreadable(error)], plan: None }
+    }
+}
+
+/// What `check` looks at below a path.
+#[derive(Default)]
+pub struct Found {
+    /// The `LOCK`, and what is named almost rightly and therefore not read.
+    pub beside: Vec<Checked>,
+    /// Definitions and `releases.yaml`.
+    pub files: Vec<(PathBuf, Checked)>,
+}
+
+/// Everything there is to say about a path: about the file, or about all of a folder, what is not read of it and its
+/// `LOCK` included. Errors: the path cannot be read.
+pub fn check(path: &Path) -> io::Result<Found> {
+    if !std::fs::metadata(path)?.is_dir() {
+        let checked = match path.file_name() {
+            Some(name) if name == RELEASES => check_releases_file(path),
+            _ => check_file(path),
+        };
+        return Ok(Found { beside: Vec::new(), files: vec![(path.to_owned(), checked)] });
+    }
+    let listing = Listing::of(path)?;
+    let beside = Lock::check(path).into_iter().chain(listing.misnamed).collect();
+    let checked = |file: DefinitionFile| {
+        let checked = if file.releases { check_releases_file(&file.path) } else { check_file(&file.path) };
+        (file.path, checked)
+    };
+    Ok(Found { beside, files: listing.files.into_iter().map(checked).collect() })
+}
+
 /// Reads one file. Its folder and name are held against its header where they look like a catalog's, and its digest
 /// against the `LOCK` of that catalog.
 pub fn check_file(path: &Path) -> Checked {
-    let lock = path.parent().and_then(Path::parent).and_then(|folder| Lock::load(folder).ok());
-    check_with(path, lock.as_ref())
+    check_with(path, lock_of(path).as_ref())
+}
+
+/// The `LOCK` of the catalog that a file of a process belongs to.
+fn lock_of(path: &Path) -> Option<Lock> {
+    let path = std::path::absolute(path).ok()?;
+    path.parent().and_then(Path::parent).and_then(|folder| Lock::load(folder).ok())
 }
 
 /// Reads one `releases.yaml`, held against the versions beside it.
-pub fn check_releases_file(path: &Path) -> Checked {
+fn check_releases_file(path: &Path) -> Checked {
     let name = path.display().to_string();
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
-        Err(error) => {
-            return Checked { source: Source::new(name, ""), complaints: vec![unreadable(&error)], plan: None };
-        }
+        Err(error) => return Checked::unreadable(name, &error),
     };
-    let beside = path.parent().map(sorted).and_then(Result::ok).unwrap_or_default();
-    let versions = beside.iter().filter_map(|p| version_of(&p.file_name()?.to_string_lossy())).collect();
+    let files = path.parent().and_then(|folder| Listing::of_process(folder).ok()).unwrap_or_default().files;
+    let versions = files.iter().filter(|file| !file.releases).map(|file| file.version).collect();
     let (_, complaints) = check_releases(&text, &versions);
     Checked { source: Source::new(name, text), complaints, plan: None }
 }
@@ -383,9 +345,7 @@ fn check_with(path: &Path, lock: Option<&Lock>) -> Checked {
     let name = path.display().to_string();
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
-        Err(error) => {
-            return Checked { source: Source::new(name, ""), complaints: vec![unreadable(&error)], plan: None };
-        }
+        Err(error) => return Checked::unreadable(name, &error),
     };
     let version = path.file_name().and_then(|n| version_of(&n.to_string_lossy()));
     let folder = path.parent().and_then(Path::file_name).map(|n| n.to_string_lossy().into_owned());
@@ -398,19 +358,4 @@ fn check_with(path: &Path, lock: Option<&Lock>) -> Checked {
         plan = None;
     }
     Checked { source: Source::new(name, text), complaints, plan }
-}
-
-/// The definition files below a path: the file itself, or everything a catalog of that folder would read.
-pub fn definition_files(path: &Path) -> io::Result<Vec<PathBuf>> {
-    if !std::fs::metadata(path)?.is_dir() {
-        return Ok(vec![path.to_owned()]);
-    }
-    let own: Vec<PathBuf> = sorted(path)?
-        .into_iter()
-        .filter(|p| p.file_name().is_some_and(|n| n == RELEASES || version_of(&n.to_string_lossy()).is_some()))
-        .collect();
-    if !own.is_empty() {
-        return Ok(own);
-    }
-    Ok(find(path)?.into_iter().map(|file| file.path).collect())
 }

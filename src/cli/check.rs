@@ -6,18 +6,17 @@ use std::path::{Path, PathBuf};
 use super::scenarios::{ScenarioFile, Versions};
 use super::{COULD_NOT, FINDINGS, OK, colour};
 use crate::catalog::{
-    Catalog, Checked, Lock, RELEASES, check_file, check_releases_file, definition_files, scenario_home,
-    scenarios_beside,
+    Found, check, check_file, definition_files, place_of, scenario_home, scenarios_beside, tests_home,
 };
-use crate::diagnostic::{Code, Diagnostic, Source, render_all};
+use crate::diagnostic::{Code, Diagnostic, Source, Span, render_all};
 
-/// What was found so far.
+/// What was looked at so far.
 #[derive(Default)]
-struct Count {
+struct Looked {
     definitions: usize,
     scenarios: usize,
-    errors: usize,
-    warnings: usize,
+    /// Each file with the complaints about it.
+    files: Vec<(Source, Vec<Diagnostic>)>,
     /// Something could not be read.
     unread: bool,
 }
@@ -25,19 +24,26 @@ struct Count {
 pub(super) fn run(paths: &[PathBuf]) -> u8 {
     let default = [PathBuf::from("definitions")];
     let paths = if paths.is_empty() { &default } else { paths };
-    let mut count = Count::default();
+    let mut looked = Looked::default();
     for path in paths {
         match scenario_home(path).filter(|_| path.is_file()) {
-            Some(home) => count.scenario(path, &process_of(&home), &versions_in(&home)),
-            None => count.path(path),
+            Some(home) => looked.scenario(path, &process_of(&home), &versions_in(&home)),
+            None => looked.path(path),
         }
     }
-    let Count { definitions, scenarios, errors, warnings, unread } = count;
-    let scenarios = match scenarios {
+    let Looked { definitions, scenarios, files, mut unread } = looked;
+    for (source, complaints) in files.iter().filter(|(_, complaints)| !complaints.is_empty()) {
+        eprintln!("{}", render_all(complaints, source, colour()));
+    }
+    let all = || files.iter().flat_map(|(_, complaints)| complaints);
+    let errors = all().filter(|complaint| complaint.is_error()).count();
+    let warnings = all().count() - errors;
+    unread |= all().any(|complaint| complaint.code == Code::Unreadable);
+    let counted = match scenarios {
         0 => String::new(),
         n => format!(", {n} scenario{}", s(n)),
     };
-    let found = format!("{definitions} definition{}{scenarios}", s(definitions));
+    let found = format!("{definitions} definition{}{counted}", s(definitions));
     eprintln!("{found}: {errors} error{}, {warnings} warning{}", s(errors), s(warnings));
     match (unread, errors) {
         (true, _) => COULD_NOT,
@@ -46,85 +52,63 @@ pub(super) fn run(paths: &[PathBuf]) -> u8 {
     }
 }
 
-impl Count {
+impl Looked {
     /// A definition, or a folder.
     fn path(&mut self, path: &Path) {
-        let found = match definition_files(path) {
+        let Found { beside, files } = match check(path) {
             Ok(found) => found,
-            Err(error) => return self.unreadable(&format!("{}: cannot be read: {error}", path.display())),
+            Err(error) => return self.unreadable(path, &error),
         };
-        if found.is_empty() {
-            self.unreadable(&format!("{}: no definitions here: they are named `<Process>/v<N>.yaml`", path.display()));
+        let tests = tests_home(path);
+        if files.is_empty() && tests.is_none() {
+            eprintln!("{}: no definitions here: they are named `<Process>/v<N>.yaml`", path.display());
+            self.unread = true;
         }
-        let whole = path.is_dir() && path.join(crate::catalog::LOCK).exists();
-        if let (true, Err(error)) = (whole, Lock::load(path)) {
-            eprintln!("error: {error}\n");
-            self.errors += 1;
-        }
-        if let (true, Ok(catalog)) = (whole, Catalog::load(path)) {
-            for (process, version) in catalog.missing(path) {
-                eprintln!(
-                    "warning: {process} v{version} is published and its file is gone: nobody can start it any more; runs \
-                     keep their own copy\n"
-                );
-                self.warnings += 1;
-            }
-        }
+        self.files.extend(beside.into_iter().map(|checked| (checked.source, checked.complaints)));
         let mut homes: BTreeMap<PathBuf, Versions> = BTreeMap::new();
-        for file in found {
+        homes.extend(tests.map(|home| (home.clone(), versions_in(&home))));
+        for (file, checked) in files {
             self.definitions += 1;
-            let checked = read(&file);
-            self.tell(&checked.complaints, &checked.source);
-            let home = file.parent().filter(|_| path.is_dir());
-            if let Some(home) = home {
+            if let Some(home) = file.parent().filter(|_| path.is_dir()) {
                 homes.entry(home.to_owned()).or_default().add(&file, checked.plan);
             }
+            self.files.push((checked.source, checked.complaints));
         }
         for (home, versions) in homes {
             match scenarios_beside(&home) {
                 Ok(files) => files.iter().for_each(|file| self.scenario(file, &process_of(&home), &versions)),
-                Err(error) => self.unreadable(&format!("{}: cannot be read: {error}", home.display())),
+                Err(error) => self.unreadable(&home, &error),
             }
         }
     }
 
     fn scenario(&mut self, file: &Path, process: &str, versions: &Versions) {
         self.scenarios += 1;
-        match ScenarioFile::read(file) {
-            Ok(read) => self.tell(&read.all_complaints(process, versions), &read.source),
-            Err(message) => self.unreadable(&message),
+        match std::fs::read_to_string(file) {
+            Ok(text) => {
+                let read = ScenarioFile::of(file, text);
+                let complaints = read.all_complaints(process, versions);
+                self.files.push((read.source, complaints));
+            }
+            Err(error) => {
+                let complaint = format!("the file cannot be read: {error}");
+                let complaint = Diagnostic::error(Code::Unreadable, Span::default(), complaint);
+                self.files.push((Source::new(file.display().to_string(), ""), vec![complaint]));
+            }
         }
     }
 
-    fn tell(&mut self, complaints: &[Diagnostic], source: &Source) {
-        if !complaints.is_empty() {
-            eprintln!("{}", render_all(complaints, source, colour()));
-        }
-        let errors = complaints.iter().filter(|d| d.is_error()).count();
-        self.errors += errors;
-        self.warnings += complaints.len() - errors;
-        self.unread |= complaints.iter().any(|d| d.code == Code::Unreadable);
-    }
-
-    fn unreadable(&mut self, message: &str) {
-        eprintln!("{message}");
+    fn unreadable(&mut self, path: &Path, error: &std::io::Error) {
+        eprintln!("{}: cannot be read: {error}", path.display());
         self.unread = true;
-    }
-}
-
-fn read(file: &Path) -> Checked {
-    match file.file_name() {
-        Some(name) if name == RELEASES => check_releases_file(file),
-        _ => check_file(file),
     }
 }
 
 /// The versions in the folder of a process; what is wrong with them is not told.
 fn versions_in(home: &Path) -> Versions {
     let mut versions = Versions::default();
-    for file in definition_files(home).unwrap_or_default() {
-        let plan = read(&file).plan;
-        versions.add(&file, plan);
+    for file in definition_files(home).unwrap_or_default().iter().filter(|file| place_of(file).is_some()) {
+        versions.add(file, check_file(file).plan);
     }
     versions
 }

@@ -111,11 +111,17 @@ impl ScenarioFile {
     pub fn read(path: &Path) -> Result<ScenarioFile, String> {
         let file = path.display().to_string();
         let text = std::fs::read_to_string(path).map_err(|e| format!("{file}: cannot be read: {e}"))?;
+        Ok(ScenarioFile::of(path, text))
+    }
+
+    /// The same, of a text that was read.
+    pub fn of(path: &Path, text: String) -> ScenarioFile {
+        let file = path.display().to_string();
         let (scenario, complaints) = read_scenario(&text);
         let own = scenario.as_ref().map(|scenario| scenario.name.clone()).filter(|name| !name.is_empty());
         let scenario = scenario.filter(|_| !has_errors(&complaints));
         let name = own.or_else(|| Some(path.file_stem()?.to_string_lossy().into_owned())).unwrap_or_default();
-        Ok(ScenarioFile { path: path.to_owned(), source: Source::new(file, text), name, scenario, complaints })
+        ScenarioFile { path: path.to_owned(), source: Source::new(file, text), name, scenario, complaints }
     }
 
     /// By its name, or that of the file.

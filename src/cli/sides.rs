@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use super::colour;
-use crate::catalog::{Catalog, definition_files, place_of};
+use crate::catalog::{Catalog, definition_files, misnamed, place_of};
 use crate::diagnostic::{Source, render_all};
 use crate::review::Side;
 
@@ -80,7 +80,11 @@ fn tree(name: &str) -> Result<Tree, String> {
         Ok(())
     };
     if Path::new(name).is_dir() {
-        for file in definition_files(Path::new(name)).map_err(|e| format!("{name}: cannot be read: {e}"))? {
+        let unread = |e| format!("{name}: cannot be read: {e}");
+        for file in misnamed(Path::new(name)).map_err(unread)? {
+            eprintln!("{}", render_all(&file.complaints, &file.source, colour()));
+        }
+        for file in definition_files(Path::new(name)).map_err(unread)? {
             let shown = file.display().to_string();
             add(&shown, &|| std::fs::read_to_string(&file).map_err(|e| format!("{shown}: cannot be read: {e}")))?;
         }

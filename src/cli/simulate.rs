@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::scenarios::{ScenarioFile, Target, is_path};
 use super::{COULD_NOT, FINDINGS, Format, OK, colour};
-use crate::catalog::{check_file, definition_files, place_of};
+use crate::catalog::{check_file, definition_files, misnamed_of, place_of};
 use crate::diagnostic::{Code, Diagnostic, Source, render, render_all};
 use crate::machine::RunError;
 use crate::plan::Plan;
@@ -61,6 +61,7 @@ fn prepare(arguments: &Arguments) -> Result<Prepared, u8> {
         eprintln!("{message}");
         COULD_NOT
     };
+    not_misnamed(arguments)?;
     let (home, file) = find(arguments).map_err(could_not)?;
     let read = match &arguments.scenario {
         Some(name) => Some(scenario_of(name, home.as_ref()).map_err(could_not)?),
@@ -103,6 +104,20 @@ fn prepare(arguments: &Arguments) -> Result<Prepared, u8> {
         return Err(FINDINGS);
     }
     Ok((plan, scenario, source))
+}
+
+/// What is named almost rightly in the folder of a process is not passed over where versions and scenarios are looked for
+/// in it.
+fn not_misnamed(arguments: &Arguments) -> Result<(), u8> {
+    let by_file = |name: &str| is_path(name) || Path::new(name).is_file();
+    let by_name = !by_file(&arguments.definition) || arguments.scenario.as_deref().is_some_and(|name| !by_file(name));
+    let target = Target::read(&arguments.definition, &arguments.definitions).ok().filter(|_| by_name);
+    // One whose folder cannot be read has no versions, which is said where they are looked for.
+    let wrong = target.and_then(|target| misnamed_of(&target.home).ok()).unwrap_or_default();
+    for file in &wrong {
+        eprintln!("{}", render_all(&file.complaints, &file.source, colour()));
+    }
+    if wrong.is_empty() { Ok(()) } else { Err(FINDINGS) }
 }
 
 /// The process, where the definition is of one, and the file, where it is known yet. Errors: words.

@@ -47,6 +47,7 @@ codes! {
     Schema = "schema",
     DefaultInvalid = "default-invalid",
     WrongPlace = "wrong-place",
+    FileName = "file-name",
     // expressions
     ExpressionSyntax = "expression-syntax",
     UnclosedHole = "unclosed-hole",
@@ -84,6 +85,8 @@ codes! {
     RetryMisfit = "retry-misfit",
     // releases
     PublishedVersionChanged = "published-version-changed",
+    PublishedVersionGone = "published-version-gone",
+    Lock = "lock",
     Release = "release",
     // scenarios
     Expectation = "expectation",

@@ -11,6 +11,7 @@
 
 mod activity;
 mod cases;
+mod check;
 mod conversations;
 mod dev;
 mod diagnostics;
@@ -48,6 +49,7 @@ fn main() {
     trials.extend(mutations::trials());
     trials.extend(rooms::trials());
     trials.extend(program::tests().into_iter().map(|(name, test)| trial(name, test)));
+    trials.extend(check::trials());
     trials.extend(documents::trials());
     trials.extend(dev::trials());
     trials.extend(service::trials());

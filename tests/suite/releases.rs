@@ -68,8 +68,8 @@ fn what_is_published_never_changes() -> Result<(), String> {
     std::fs::remove_file(folder.path().join(one)).map_err(|e| e.to_string())?;
     expect(once(&folder, &["check"], &[]), 0, &["Ship v1 is published and its file is gone", "1 warning"])?;
     std::fs::write(&lock, "Ship v1\n").map_err(|e| e.to_string())?;
-    expect(once(&folder, &["check"], &[]), 1, &["LOCK:1: expected `<Process> v<N> sha256:…`"])?;
-    expect(once(&folder, &["publish"], &[]), 1, &["LOCK:1: expected"])
+    expect(once(&folder, &["check"], &[]), 1, &["LOCK:1:1: error[lock]: expected `<Process> v<N> sha256:…`"])?;
+    expect(once(&folder, &["publish"], &[]), 1, &["LOCK:1:1: error[lock]"])
 }
 
 fn a_label_that_moves_shows_its_effect() -> Result<(), String> {

@@ -386,14 +386,14 @@ fn check_reads_the_scenarios_too() -> Result<(), String> {
     }
     let wrong = "input: { k: 1 }\nexpect:\n  never: [nowhere]\n  path: [tell]\n";
     folder.write("definitions/Ship/tests/wrong.yaml", wrong);
-    folder.write("definitions/Ship/tests/shape.yml", "input: { k: a }\nexpect: { calls: nonsense }\n");
+    folder.write("definitions/Ship/tests/shape.yaml", "input: { k: a }\nexpect: { calls: nonsense }\n");
     folder.write("definitions/Ship/tests/version.yaml", &good.replace("[1]", "[1, 3]"));
     folder.write("definitions/Ship/tests/nothing.yaml", "input: { k: a }\n");
     let complaints = [
         "wrong.yaml:1:13: error[expectation]: the input does not fit the process: at `/k`: ",
         "wrong.yaml:3:11: error[expectation]: there is no step `nowhere` in the definition\n",
         "wrong.yaml:4:10: error[expectation]: there is no step `tell` in the definition (version 2)\n",
-        "shape.yml:2:18: error[wrong-shape]: `calls` is a mapping, this is text\n",
+        "shape.yaml:2:18: error[wrong-shape]: `calls` is a mapping, this is text\n",
         "version.yaml:2:15: error[expectation]: there is no version 3 of Ship\n",
         "nothing.yaml:1:1: error[expectation]: the scenario expects nothing, so it could not fail\n",
     ];

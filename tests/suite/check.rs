@@ -1,0 +1,162 @@
+//! `fermata check`, run as a program: what is never passed over in silence.
+
+use libtest_mimic::Trial;
+
+use crate::process::{Folder, once};
+
+pub fn trials() -> Vec<Trial> {
+    let tests: Vec<crate::Test> = vec![
+        ("almost_right_names_are_complaints", almost_right_names_are_complaints),
+        ("hidden_files_and_leftovers_are_nobodys", hidden_files_and_leftovers_are_nobodys),
+        ("a_stray_file_hides_no_other", a_stray_file_hides_no_other),
+        ("scenarios_are_read_once_or_complained_about", scenarios_are_read_once_or_complained_about),
+        ("one_process_answers_for_its_own_files_only", one_process_answers_for_its_own_files_only),
+        ("no_command_goes_on_with_a_name_that_is_almost_right", no_command_goes_on_with_a_name_that_is_almost_right),
+    ];
+    tests.into_iter().map(|(name, test)| crate::trial(format!("check::{name}"), test)).collect()
+}
+
+fn definition(process: &str, version: u32) -> String {
+    format!(
+        "fermata: 1\nprocess: {process}\nversion: {version}\nkey: ${{input.k}}\ninput: {{ type: object, required: [k], \
+         additionalProperties: false, properties: {{ k: {{ type: string }} }} }}\nsteps:\n  - return: {version}\n"
+    )
+}
+
+fn expect(found: (i32, String), code: i32, parts: &[&str]) -> Result<(), String> {
+    match parts.iter().find(|part| !found.1.contains(**part)) {
+        None if found.0 == code => Ok(()),
+        None => Err(format!("exit code {} instead of {code}: {}", found.0, found.1)),
+        Some(part) => Err(format!("`{part}` is not in: {}", found.1)),
+    }
+}
+
+/// What is named almost rightly, below `definitions`, and what is said of it.
+const ALMOST: [(&str, &str); 16] = [
+    ("P/v2.yml", "name it `v2.yaml`"),
+    ("P/v02.yaml", "name it `v2.yaml`"),
+    ("P/V3.yaml", "name it `v3.yaml`"),
+    ("P/2.yaml", "name it `v2.yaml`"),
+    ("P/v2.YAML", "name it `v2.yaml`"),
+    ("P/v1.yml", "there is `v1.yaml` beside it: keep one of the two"),
+    ("P/v0.yaml", "a version is named `v1.yaml`, `v2.yaml`"),
+    ("P/v2-draft.yaml", "a version is named `v1.yaml`, `v2.yaml`"),
+    ("P/releases.yml", "name it `releases.yaml`"),
+    ("P/approval.yaml", "name it `approvals.yaml`"),
+    ("P/tests/paid.yml", "name it `paid.yaml`"),
+    ("P/tests/slow/paid.yaml", "put them into `tests` itself"),
+    ("P/test/paid.yaml", "name the folder `tests`"),
+    ("P/Tests/paid.yaml", "name the folder `tests`"),
+    ("P/old/v2.yaml", "put the folder beside those of the other processes"),
+    ("v2.yaml", "put it into `<Process>/v<N>.yaml`"),
+];
+
+fn almost_right_names_are_complaints() -> Result<(), String> {
+    for (name, help) in ALMOST {
+        let folder = Folder::new();
+        folder.write("definitions/P/v1.yaml", &definition("P", 1));
+        folder.write(&format!("definitions/{name}"), "scenario: x\n");
+        // A folder is named where the folder is what is wrong.
+        let place =
+            ["test", "Tests", "old", "tests/slow"].into_iter().find(|inner| name.starts_with(&format!("P/{inner}/")));
+        let place = place.map_or(format!("definitions/{name}:1:1: "), |inner| format!("definitions/P/{inner}:1:1: "));
+        let parts = [&format!("{place}error[file-name]: "), help, "1 definition: 1 error, 0 warnings"];
+        expect(once(&folder, &["check"], &[]), 1, &parts)?;
+        if name.starts_with("P/") {
+            expect(once(&folder, &["check", "definitions/P"], &[]), 1, &parts)?;
+        }
+    }
+    Ok(())
+}
+
+fn hidden_files_and_leftovers_are_nobodys() -> Result<(), String> {
+    let folder = Folder::new();
+    folder.write("definitions/P/v1.yaml", &definition("P", 1));
+    folder.write("definitions/P/tests/a.yaml", "scenario: a\ninput: { k: a }\nexpect: { result: 1 }\n");
+    for name in [
+        ".v1.yaml.swp",
+        ".v2.yml",
+        "v1.yaml~",
+        "#v1.yaml#",
+        "v1.yaml.orig",
+        "v1.yaml.bak",
+        ".git/v2.yaml",
+        "README.md",
+        "approvals.yaml",
+        "notes/plan.yaml",
+        "tests/data.json",
+        "tests/.b.yml",
+        "tests/a.yaml~",
+    ] {
+        folder.write(&format!("definitions/P/{name}"), "nothing\n");
+    }
+    folder.write("definitions/.git/HEAD.yml", "nothing\n").write("definitions/.hidden/v2.yml", "nothing\n");
+    expect(once(&folder, &["check"], &[]), 0, &["1 definition, 1 scenario: 0 errors, 0 warnings"])?;
+    expect(once(&folder, &["test"], &[]), 0, &["1 passed, 0 failed"])
+}
+
+/// A version beside the folders of the processes was taken for the whole, and everything else went unread.
+fn a_stray_file_hides_no_other() -> Result<(), String> {
+    let folder = Folder::new();
+    folder.write("definitions/v1.yaml", &definition("P", 1));
+    folder.write("definitions/P/v1.yaml", &definition("P", 1));
+    folder.write("definitions/Q/v1.yaml", &definition("Q", 1).replace("return", "retrun"));
+    let parts = ["definitions/v1.yaml:1:1: error[file-name]", "`retrun` is not a verb", "2 definitions: 2 errors"];
+    expect(once(&folder, &["check"], &[]), 1, &parts)
+}
+
+/// One that is not named as a scenario is a complaint, and is neither read nor counted.
+fn scenarios_are_read_once_or_complained_about() -> Result<(), String> {
+    let folder = Folder::new();
+    folder.write("definitions/P/v1.yaml", &definition("P", 1));
+    folder.write("definitions/P/tests/a.yaml", "input: { k: a }\nexpect: { result: 1, never: [nowhere] }\n");
+    folder.write("definitions/P/tests/b.yml", "input: { k: a }\nexpect: { never: [nowhere] }\n");
+    let parts = [
+        "definitions/P/tests/a.yaml:2:30: error[expectation]: there is no step `nowhere`",
+        "definitions/P/tests/b.yml:1:1: error[file-name]: the scenario `b.yml` is not run",
+        "1 scenario: 2 errors, 0 warnings",
+    ];
+    for path in ["definitions", "definitions/P", "definitions/P/tests"] {
+        let (code, text) = once(&folder, &["check", path], &[]);
+        if let Some(part) = parts.iter().find(|part| text.matches(**part).count() != 1).filter(|_| code == 1) {
+            return Err(format!("check {path}: `{part}` is not there once: {text}"));
+        }
+        expect((code, text), 1, &parts)?;
+    }
+    Ok(())
+}
+
+fn one_process_answers_for_its_own_files_only() -> Result<(), String> {
+    let folder = Folder::new();
+    for process in ["P", "Q"] {
+        folder.write(&format!("definitions/{process}/v1.yaml"), &definition(process, 1));
+        folder.write(
+            &format!("definitions/{process}/tests/a.yaml"),
+            "scenario: a\ninput: { k: a }\nexpect: { result: 1 }\n",
+        );
+    }
+    folder.write("definitions/Q/tests/b.yml", "nothing\n").write("definitions/v3.yml", "nothing\n");
+    expect(once(&folder, &["test", "P"], &[]), 0, &["1 passed, 0 failed"])?;
+    expect(once(&folder, &["simulate", "P", "--scenario", "a"], &[]), 0, &["completed"])?;
+    expect(once(&folder, &["publish", "P"], &[]), 0, &["P v1"])?;
+    let complaint = "definitions/Q/tests/b.yml:1:1: error[file-name]";
+    expect(once(&folder, &["test", "Q"], &[]), 2, &[complaint, "nothing was run"])?;
+    expect(once(&folder, &["simulate", "Q", "--scenario", "a"], &[]), 1, &[complaint])?;
+    expect(once(&folder, &["publish", "Q"], &[]), 1, &[complaint, "nothing was published"])?;
+    // What is named by its file is what is meant.
+    let named = ["simulate", "definitions/Q/v1.yaml", "--scenario", "definitions/Q/tests/a.yaml"];
+    expect(once(&folder, &named, &[]), 0, &["completed"])
+}
+
+fn no_command_goes_on_with_a_name_that_is_almost_right() -> Result<(), String> {
+    let folder = Folder::new();
+    folder.write("definitions/P/v1.yaml", &definition("P", 1));
+    folder.write("definitions/P/v2.yml", &definition("P", 2));
+    folder.write("fermata.toml", "[temporal]\naddress = \"http://127.0.0.1:1\"\n");
+    let complaint = "v2.yml:1:1: error[file-name]";
+    expect(once(&folder, &["publish"], &[]), 1, &[complaint, "nothing was published"])?;
+    expect(once(&folder, &["test"], &[]), 2, &[complaint, "nothing was run"])?;
+    expect(once(&folder, &["serve", "--listen", "127.0.0.1:0"], &[]), 2, &[complaint, "nothing was started"])?;
+    folder.write("other/P/v1.yaml", &definition("P", 1));
+    expect(once(&folder, &["diff", "other", "definitions"], &[]), 0, &[complaint])
+}
