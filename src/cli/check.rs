@@ -1,4 +1,5 @@
-//! `fermata check [PATH…]`: definitions, and the scenarios of each process.
+//! `fermata check [PATH…]`: definitions, and the scenarios of each process. Complaints for people go to standard error,
+//! for programs to standard output.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -8,7 +9,27 @@ use super::{COULD_NOT, FINDINGS, OK, colour};
 use crate::catalog::{
     Found, check, check_file, definition_files, place_of, scenario_home, scenarios_beside, tests_home,
 };
-use crate::diagnostic::{Code, Diagnostic, Source, Span, render_all};
+use crate::diagnostic::{Code, Diagnostic, Reported, Source, Span, annotations, json, render_all, sarif};
+
+#[derive(clap::Args)]
+pub(super) struct Arguments {
+    /// Files or folders; `definitions` unless said
+    paths: Vec<PathBuf>,
+    /// Warnings fail too
+    #[arg(long)]
+    strict: bool,
+    /// `json` prints `{complaints: […]}`, `github` annotations of a build, `sarif` a log for code scanners
+    #[arg(long, value_enum, default_value = "human")]
+    format: CheckFormat,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum CheckFormat {
+    Human,
+    Json,
+    Github,
+    Sarif,
+}
 
 /// What was looked at so far.
 #[derive(Default)]
@@ -21,9 +42,9 @@ struct Looked {
     unread: bool,
 }
 
-pub(super) fn run(paths: &[PathBuf]) -> u8 {
+pub(super) fn run(arguments: &Arguments) -> u8 {
     let default = [PathBuf::from("definitions")];
-    let paths = if paths.is_empty() { &default } else { paths };
+    let paths = if arguments.paths.is_empty() { &default[..] } else { &arguments.paths };
     let mut looked = Looked::default();
     for path in paths {
         match scenario_home(path).filter(|_| path.is_file()) {
@@ -32,22 +53,37 @@ pub(super) fn run(paths: &[PathBuf]) -> u8 {
         }
     }
     let Looked { definitions, scenarios, files, mut unread } = looked;
-    for (source, complaints) in files.iter().filter(|(_, complaints)| !complaints.is_empty()) {
-        eprintln!("{}", render_all(complaints, source, colour()));
-    }
     let all = || files.iter().flat_map(|(_, complaints)| complaints);
     let errors = all().filter(|complaint| complaint.is_error()).count();
     let warnings = all().count() - errors;
     unread |= all().any(|complaint| complaint.code == Code::Unreadable);
+    let reported: Vec<Reported<'_>> =
+        files.iter().map(|(source, complaints)| (source, complaints.as_slice())).collect();
+    match arguments.format {
+        CheckFormat::Human => {
+            for (source, complaints) in reported.iter().filter(|(_, complaints)| !complaints.is_empty()) {
+                eprintln!("{}", render_all(complaints, source, colour()));
+            }
+        }
+        CheckFormat::Json => {
+            let counts = serde_json::json!({
+                "definitions": definitions, "scenarios": scenarios, "errors": errors, "warnings": warnings,
+            });
+            println!("{}", json(&reported, counts));
+        }
+        CheckFormat::Github => print!("{}", annotations(&reported)),
+        CheckFormat::Sarif => println!("{}", sarif(&reported)),
+    }
     let counted = match scenarios {
         0 => String::new(),
         n => format!(", {n} scenario{}", s(n)),
     };
     let found = format!("{definitions} definition{}{counted}", s(definitions));
     eprintln!("{found}: {errors} error{}, {warnings} warning{}", s(errors), s(warnings));
-    match (unread, errors) {
-        (true, _) => COULD_NOT,
-        (false, 0) => OK,
+    match (unread, errors, warnings) {
+        (true, ..) => COULD_NOT,
+        (false, 0, 0) => OK,
+        (false, 0, _) if !arguments.strict => OK,
         _ => FINDINGS,
     }
 }

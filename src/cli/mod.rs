@@ -14,7 +14,6 @@ mod sides;
 mod simulate;
 mod test;
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
@@ -30,10 +29,7 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Commands {
     /// Check definitions and their scenarios: every complaint with its file, line, column and a way forward
-    Check {
-        /// Files or folders; `definitions` unless said
-        paths: Vec<PathBuf>,
-    },
+    Check(check::Arguments),
     /// Run a definition on a virtual clock, without a server
     Simulate(simulate::Arguments),
     /// Run the scenarios of the definitions on a virtual clock, without a server
@@ -66,7 +62,7 @@ enum Format {
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let code = match arguments.command {
-        Commands::Check { paths } => check::run(&paths),
+        Commands::Check(arguments) => check::run(&arguments),
         Commands::Simulate(arguments) => simulate::run(&arguments),
         Commands::Test(arguments) => test::run(&arguments),
         Commands::Impact(arguments) => impact::run(&arguments),

@@ -4,11 +4,13 @@
 
 mod code;
 mod render;
+mod report;
 mod settle;
 mod source;
 
 pub use code::Code;
-pub use render::{render, render_all};
+pub use render::{in_order, render, render_all};
+pub use report::{Reported, annotations, json, sarif};
 pub use settle::{MOST, settle};
 pub use source::{Position, Source};
 

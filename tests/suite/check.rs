@@ -1,11 +1,18 @@
-//! `fermata check`, run as a program: what is never passed over in silence.
+//! `fermata check`, run as a program: its formats, its exit codes, and what it never passes over in silence.
 
 use libtest_mimic::Trial;
+use serde_json::{Value as Json, json};
 
 use crate::process::{Folder, once};
 
 pub fn trials() -> Vec<Trial> {
     let tests: Vec<crate::Test> = vec![
+        ("complaints_as_json", complaints_as_json),
+        ("complaints_as_annotations", complaints_as_annotations),
+        ("complaints_as_sarif", complaints_as_sarif),
+        ("scenarios_speak_to_programs_too", scenarios_speak_to_programs_too),
+        ("warnings_fail_where_asked", warnings_fail_where_asked),
+        ("what_cannot_be_read_is_told_apart", what_cannot_be_read_is_told_apart),
         ("almost_right_names_are_complaints", almost_right_names_are_complaints),
         ("hidden_files_and_leftovers_are_nobodys", hidden_files_and_leftovers_are_nobodys),
         ("a_stray_file_hides_no_other", a_stray_file_hides_no_other),
@@ -23,12 +30,163 @@ fn definition(process: &str, version: u32) -> String {
     )
 }
 
+/// An error, a warning and an error with a second place, in a file whose name wants care.
+const WRONG: &str = "fermata: 1
+process: P
+version: 1
+key: ${input.id}
+steps:
+  - log: \"grüße ${nix}\"
+  - id: pause
+    wait: 3d
+    timeout: 1h
+  - id: pause
+    log: x
+";
+const NAME: &str = "a, b.yaml";
+
+fn wrong(format: &str) -> Result<String, String> {
+    let folder = Folder::new();
+    folder.write(NAME, WRONG);
+    let (code, text) = once(&folder, &["check", NAME, "--format", format], &[]);
+    // What is for people stands on standard error, behind what is for programs.
+    match text.strip_suffix("1 definition: 2 errors, 1 warning\n") {
+        Some(output) if code == 1 => Ok(output.to_owned()),
+        _ => Err(format!("exit code {code}: {text}")),
+    }
+}
+
+fn same(found: &Json, wanted: &Json) -> Result<(), String> {
+    if found == wanted { Ok(()) } else { Err(format!("expected:\n{wanted:#}\nfound:\n{found:#}")) }
+}
+
+fn complaints_as_json() -> Result<(), String> {
+    let found: Json = serde_json::from_str(&wrong("json")?).map_err(|e| e.to_string())?;
+    let wanted = json!({
+        "definitions": 1, "scenarios": 0, "errors": 2, "warnings": 1,
+        "complaints": [
+            {
+                "file": NAME, "line": 6, "column": 19, "end": { "line": 6, "column": 22 }, "severity": "error",
+                "code": "unknown-name", "message": "there is no name `nix` here", "help": null, "related": [],
+            },
+            {
+                "file": NAME, "line": 9, "column": 14, "end": { "line": 9, "column": 16 }, "severity": "warning",
+                "code": "meaningless", "message": "the timeout of 1h always strikes: the step waits for 3d",
+                "help": "wait for the shorter of the two, and do behind it what `on-timeout` does", "related": [],
+            },
+            {
+                "file": NAME, "line": 10, "column": 9, "end": { "line": 10, "column": 14 }, "severity": "error",
+                "code": "duplicate-id", "message": "the id `pause` stands twice",
+                "help": "an id names one step of the process",
+                "related": [
+                    { "line": 7, "column": 9, "end": { "line": 7, "column": 14 }, "message": "first here" },
+                ],
+            },
+        ],
+    });
+    same(&found, &wanted)?;
+    let folder = Folder::new();
+    folder.write("definitions/P/v1.yaml", &definition("P", 1));
+    let (code, text) = once(&folder, &["check", "--format", "json"], &[]);
+    let found: Json = text.lines().next().and_then(|line| serde_json::from_str(line).ok()).unwrap_or_default();
+    same(&found, &json!({ "definitions": 1, "scenarios": 0, "errors": 0, "warnings": 0, "complaints": [] }))?;
+    if code == 0 { Ok(()) } else { Err(format!("exit code {code}: {text}")) }
+}
+
+fn complaints_as_annotations() -> Result<(), String> {
+    let wanted = "::error file=a%2C b.yaml,line=6,col=19,endColumn=22,title=unknown-name::there is no name `nix` here
+::warning file=a%2C b.yaml,line=9,col=14,endColumn=16,title=meaningless::the timeout of 1h always strikes: the step \
+                  waits for 3d; wait for the shorter of the two, and do behind it what `on-timeout` does
+::error file=a%2C b.yaml,line=10,col=9,endColumn=14,title=duplicate-id::the id `pause` stands twice; an id names one step \
+                  of the process
+";
+    let found = wrong("github")?;
+    if found == wanted { Ok(()) } else { Err(format!("expected:\n{wanted}\nfound:\n{found}")) }
+}
+
+fn complaints_as_sarif() -> Result<(), String> {
+    let log: Json = serde_json::from_str(&wrong("sarif")?).map_err(|e| e.to_string())?;
+    let run = &log["runs"][0];
+    same(&log["version"], &json!("2.1.0"))?;
+    same(&run["columnKind"], &json!("unicodeCodePoints"))?;
+    let rules = json!([{ "id": "duplicate-id" }, { "id": "meaningless" }, { "id": "unknown-name" }]);
+    same(&run["tool"]["driver"]["rules"], &rules)?;
+    let place = |line: u32, start: u32, end: u32| {
+        json!({
+            "artifactLocation": { "uri": "a%2C%20b.yaml" },
+            "region": { "startLine": line, "startColumn": start, "endLine": line, "endColumn": end },
+        })
+    };
+    let last = json!({
+        "ruleId": "duplicate-id", "level": "error",
+        "message": { "text": "the id `pause` stands twice; an id names one step of the process" },
+        "locations": [{ "physicalLocation": place(10, 9, 14) }],
+        "relatedLocations": [{ "physicalLocation": place(7, 9, 14), "message": { "text": "first here" } }],
+    });
+    same(&run["results"][2], &last)?;
+    same(&run["results"][1]["level"], &json!("warning"))?;
+    same(&run["results"][0]["locations"][0]["physicalLocation"], &place(6, 19, 22))
+}
+
 fn expect(found: (i32, String), code: i32, parts: &[&str]) -> Result<(), String> {
     match parts.iter().find(|part| !found.1.contains(**part)) {
         None if found.0 == code => Ok(()),
         None => Err(format!("exit code {} instead of {code}: {}", found.0, found.1)),
         Some(part) => Err(format!("`{part}` is not in: {}", found.1)),
     }
+}
+
+fn scenarios_speak_to_programs_too() -> Result<(), String> {
+    let folder = Folder::new();
+    folder.write("definitions/P/v1.yaml", &definition("P", 1));
+    folder.write("definitions/P/tests/a.yaml", "input: { k: a }\nexpect: { never: [nowhere] }\n");
+    let said = |format| {
+        let (code, text) = once(&folder, &["check", "--strict", "--format", format], &[]);
+        let output = text.strip_suffix("1 definition, 1 scenario: 1 error, 0 warnings\n").map(str::to_owned);
+        output.filter(|_| code == 1).ok_or(format!("exit code {code}: {text}"))
+    };
+    let found: Json = serde_json::from_str(&said("json")?).map_err(|e| e.to_string())?;
+    let wanted = json!({
+        "definitions": 1, "scenarios": 1, "errors": 1, "warnings": 0,
+        "complaints": [{
+            "file": "definitions/P/tests/a.yaml", "line": 2, "column": 19, "end": { "line": 2, "column": 26 },
+            "severity": "error", "code": "expectation", "message": "there is no step `nowhere` in the definition",
+            "help": found["complaints"][0]["help"], "related": [],
+        }],
+    });
+    same(&found, &wanted)?;
+    let line = said("github")?;
+    let place =
+        "::error file=definitions/P/tests/a.yaml,line=2,col=19,endColumn=26,title=expectation::there is no step";
+    if !line.starts_with(place) || line.lines().count() != 1 {
+        return Err(line);
+    }
+    let log: Json = serde_json::from_str(&said("sarif")?).map_err(|e| e.to_string())?;
+    let place = &log["runs"][0]["results"][0]["locations"][0]["physicalLocation"];
+    same(&place["artifactLocation"]["uri"], &json!("definitions/P/tests/a.yaml"))
+}
+
+fn warnings_fail_where_asked() -> Result<(), String> {
+    let folder = Folder::new();
+    folder.write("definitions/P/v1.yaml", &definition("P", 1));
+    expect(once(&folder, &["check", "--strict"], &[]), 0, &["0 errors, 0 warnings"])?;
+    folder.write("definitions/P/v1.yaml", &format!("{}  - log: never\n", definition("P", 1)));
+    for format in ["human", "json", "github", "sarif"] {
+        expect(once(&folder, &["check", "--format", format], &[]), 0, &["unreachable", "1 warning"])?;
+        expect(once(&folder, &["check", "--strict", "--format", format], &[]), 1, &["unreachable", "1 warning"])?;
+    }
+    Ok(())
+}
+
+fn what_cannot_be_read_is_told_apart() -> Result<(), String> {
+    let folder = Folder::new();
+    folder.write("definitions/P/v1.yaml", &definition("P", 1));
+    for format in ["human", "json", "github", "sarif"] {
+        let gone = once(&folder, &["check", "nowhere", "definitions", "--format", format], &[]);
+        expect(gone, 2, &["nowhere: cannot be read", "1 definition: 0 errors"])?;
+    }
+    folder.write("empty/note.txt", "");
+    expect(once(&folder, &["check", "empty"], &[]), 2, &["no definitions here"])
 }
 
 /// What is named almost rightly, below `definitions`, and what is said of it.
@@ -91,7 +249,7 @@ fn hidden_files_and_leftovers_are_nobodys() -> Result<(), String> {
         folder.write(&format!("definitions/P/{name}"), "nothing\n");
     }
     folder.write("definitions/.git/HEAD.yml", "nothing\n").write("definitions/.hidden/v2.yml", "nothing\n");
-    expect(once(&folder, &["check"], &[]), 0, &["1 definition, 1 scenario: 0 errors, 0 warnings"])?;
+    expect(once(&folder, &["check", "--strict"], &[]), 0, &["1 definition, 1 scenario: 0 errors, 0 warnings"])?;
     expect(once(&folder, &["test"], &[]), 0, &["1 passed, 0 failed"])
 }
 
