@@ -107,6 +107,10 @@ impl Lock {
         self.0.get(&(process.to_owned(), version)).map(String::as_str)
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     pub fn publish(&mut self, process: &str, version: i64, digest: &str) {
         self.0.insert((process.to_owned(), version), digest.to_owned());
     }

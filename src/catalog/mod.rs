@@ -20,7 +20,7 @@ pub use files::{
     tests_home,
 };
 pub use lock::{LOCK, Lock, LockError};
-pub use releases::{Chosen, Releases, Rule, from_text as check_releases};
+pub use releases::{Chosen, Known, Releases, Rule, from_text as check_releases};
 
 use files::{DefinitionFile, Listing, version_of};
 
@@ -123,8 +123,13 @@ impl Catalog {
         let listing = Listing::of_definitions(folder)?;
         fresh.complaints.extend(listing.misnamed.iter().filter_map(FileComplaints::of));
         let (releases, files): (Vec<_>, Vec<_>) = listing.files.into_iter().partition(|file| file.releases);
+        let mut known: BTreeMap<String, Known> = BTreeMap::new();
         for file in files {
             let (version, complaints) = read(&file, &lock);
+            let published = lock.digest(&file.process, file.version).is_some();
+            let plan = version.as_ref().map(|version| &*version.plan);
+            let beside = known.entry(file.process.clone()).or_insert_with(|| Known::new(!lock.is_empty()));
+            beside.add(file.version, plan, published);
             let number = file.version;
             let kept = || self.processes.get(&file.process).and_then(|v| v.get(&number)).cloned();
             if let Some(version) = version.or_else(kept) {
@@ -133,13 +138,12 @@ impl Catalog {
             fresh.complaints.extend(complaints);
         }
         for file in releases {
-            let versions = fresh.processes.get(&file.process).map(|v| v.keys().copied().collect()).unwrap_or_default();
-            let (releases, complaints) = releases::read(&file.path, &versions);
+            let (releases, checked) = releases::read(&file.path, &known.remove(&file.process).unwrap_or_default());
             let kept = || self.releases.get(&file.process).cloned();
             if let Some(releases) = releases.or_else(kept) {
                 fresh.releases.insert(file.process.clone(), releases);
             }
-            fresh.complaints.extend(complaints);
+            fresh.complaints.extend(FileComplaints::of(&checked));
         }
         Ok(fresh)
     }
@@ -330,15 +334,21 @@ fn lock_of(path: &Path) -> Option<Lock> {
 
 /// Reads one `releases.yaml`, held against the versions beside it.
 fn check_releases_file(path: &Path) -> Checked {
-    let name = path.display().to_string();
-    let text = match std::fs::read_to_string(path) {
-        Ok(text) => text,
-        Err(error) => return Checked::unreadable(name, &error),
-    };
-    let files = path.parent().and_then(|folder| Listing::of_process(folder).ok()).unwrap_or_default().files;
-    let versions = files.iter().filter(|file| !file.releases).map(|file| file.version).collect();
-    let (_, complaints) = check_releases(&text, &versions);
-    Checked { source: Source::new(name, text), complaints, plan: None }
+    releases::read(path, &beside(path)).1
+}
+
+/// The versions beside the `releases.yaml` of a process.
+pub fn beside(path: &Path) -> Known {
+    let lock = lock_of(path).unwrap_or_default();
+    let mut known = Known::new(!lock.is_empty());
+    // A file that is named alone stands in this folder.
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let listing = path.parent().and_then(|folder| Listing::of_process(folder).ok()).unwrap_or_default();
+    for file in listing.files.into_iter().filter(|file| !file.releases) {
+        let published = lock.digest(&file.process, file.version).is_some();
+        known.add(file.version, check_with(&file.path, None).plan.as_deref(), published);
+    }
+    known
 }
 
 fn check_with(path: &Path, lock: Option<&Lock>) -> Checked {

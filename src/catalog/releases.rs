@@ -1,14 +1,15 @@
 //! `releases.yaml`: labels, and who gets which version when the caller names none. Rules are asked in order; a share goes
 //! by the hash of the business key, so the same customer always gets the same answer.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-use super::{FileComplaints, unreadable};
-use crate::diagnostic::{Code, Diagnostic, Source, Span, has_errors, render_all};
-use crate::expression::{Expression, OPERATIONS, Scope, World, similar};
+use super::Checked;
+use crate::diagnostic::{Code, Diagnostic, Source, Span, has_errors};
+use crate::expression::{Expression, OPERATIONS, Scope, Type, Types, World, similar};
+use crate::plan::Plan;
 use crate::syntax::{Kind, Node, located, read_tree};
 use crate::value::{Decimal, Time, Value};
 
@@ -132,30 +133,54 @@ impl Rule {
     }
 }
 
-/// Reads the file. `versions` are those of the process. The rules are there whenever no complaint is an error.
-pub(super) fn read(path: &Path, versions: &BTreeSet<i64>) -> (Option<Releases>, Option<FileComplaints>) {
+/// What labels and rules can be about: the versions of the process.
+#[derive(Debug, Clone, Default)]
+pub struct Known {
+    versions: BTreeMap<i64, Seen>,
+    /// Whether versions are published in this folder at all.
+    publishing: bool,
+}
+
+#[derive(Debug, Clone)]
+struct Seen {
+    input: Type,
+    published: bool,
+}
+
+impl Known {
+    pub fn new(publishing: bool) -> Known {
+        Known { versions: BTreeMap::new(), publishing }
+    }
+
+    /// A version whose file is there; without a plan it is not in order.
+    pub fn add(&mut self, version: i64, plan: Option<&Plan>, published: bool) {
+        let input = plan.and_then(Plan::input).map_or(Type::Any, |schema| Type::from_schema(schema.json()));
+        self.versions.insert(version, Seen { input, published });
+    }
+
+    /// What callers may send: what any of the versions takes.
+    fn scope(&self) -> Types {
+        let input = Type::union(self.versions.values().map(|seen| seen.input.clone()));
+        Types { names: BTreeMap::from([("input".to_owned(), input)]), ..Types::default() }
+    }
+}
+
+/// Reads the file of a process. The rules are there whenever no complaint is an error.
+pub(super) fn read(path: &Path, known: &Known) -> (Option<Releases>, Checked) {
     let name = path.display().to_string();
-    let whole = |complaints: &[Diagnostic], source: &Source| {
-        (!complaints.is_empty()).then(|| FileComplaints {
-            path: path.to_owned(),
-            errors: has_errors(complaints),
-            rendered: render_all(complaints, source, false),
-        })
-    };
     match std::fs::read_to_string(path) {
         Ok(text) => {
-            let (releases, complaints) = from_text(&text, versions);
-            let source = Source::new(name, text);
-            (releases, whole(&complaints, &source))
+            let (releases, complaints) = from_text(&text, known);
+            (releases, Checked { source: Source::new(name, text), complaints, plan: None })
         }
-        Err(error) => (None, whole(&[unreadable(&error)], &Source::new(name, ""))),
+        Err(error) => (None, Checked::unreadable(name, &error)),
     }
 }
 
 /// The same for a text.
-pub fn from_text(text: &str, versions: &BTreeSet<i64>) -> (Option<Releases>, Vec<Diagnostic>) {
+pub fn from_text(text: &str, known: &Known) -> (Option<Releases>, Vec<Diagnostic>) {
     let (tree, complaints) = read_tree(text);
-    let mut reader = Reader { complaints, versions, releases: Releases::default(), shared: 0 };
+    let mut reader = Reader { complaints, known, releases: Releases::default(), shared: 0 };
     if let Some(tree) = tree {
         reader.file(&tree);
     }
@@ -165,7 +190,7 @@ pub fn from_text(text: &str, versions: &BTreeSet<i64>) -> (Option<Releases>, Vec
 
 struct Reader<'a> {
     complaints: Vec<Diagnostic>,
-    versions: &'a BTreeSet<i64>,
+    known: &'a Known,
     releases: Releases,
     /// Parts of 10,000 that shares above have taken.
     shared: u64,
@@ -204,6 +229,10 @@ impl Reader<'_> {
                 Diagnostic::error(Code::NotSupported, schedules.key_span, "`schedules` is not supported yet");
             self.complaints.push(complaint.help("start such runs from a scheduler of your own"));
         }
+        if let Some(labels) = tree.get("labels").filter(|labels| !matches!(labels.kind, Kind::Map(_))) {
+            let message = format!("`labels` is a mapping from labels to versions, this is {}", labels.describe());
+            self.wrong(labels.span, message, "such as `labels: { stable: 1 }`");
+        }
         for entry in tree.get("labels").map_or(&[][..], Node::entries) {
             let plain = entry.key.starts_with(|c: char| c.is_ascii_alphabetic())
                 && entry.key.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c));
@@ -228,10 +257,19 @@ impl Reader<'_> {
             Kind::Number(number) => i64::try_from(*number).ok().filter(|n| Decimal::from(*n) == *number),
             _ => None,
         };
-        let known = self.versions.iter().map(|version| format!("v{version}")).collect::<Vec<_>>().join(", ");
-        match number {
-            Some(number) if self.versions.contains(&number) => Some(number),
-            Some(number) => {
+        let known = self.known.versions.keys().map(|version| format!("v{version}")).collect::<Vec<_>>().join(", ");
+        match number.map(|number| (number, self.known.versions.get(&number))) {
+            Some((number, Some(seen))) => {
+                if self.known.publishing && !seen.published {
+                    let message = format!("version {number} is not published, so a start that is to get it is refused");
+                    let complaint = Diagnostic::warning(Code::Release, node.span, message);
+                    self.complaints.push(
+                        complaint.help("publish it with `fermata publish`; until then only `fermata dev` starts it"),
+                    );
+                }
+                Some(number)
+            }
+            Some((number, None)) => {
                 self.wrong(node.span, format!("there is no version {number}"), &format!("there are {known}"));
                 None
             }
@@ -244,19 +282,41 @@ impl Reader<'_> {
     }
 
     fn rules(&mut self, rules: &[Node]) {
-        let mut all = None;
+        let (mut all, mut spans) = (None, Vec::new());
         for rule in rules {
-            if let Some(span) = all {
+            if let Some((span, what)) = all {
                 let complaint =
                     Diagnostic::error(Code::Release, rule.span, "this rule is never asked: one above takes all");
-                self.complaints
-                    .push(complaint.related(span, "it takes all").help("let the rule without a condition stand last"));
+                let help = "let the rule without a condition stand last";
+                self.complaints.push(complaint.related(span, what).help(help));
                 return;
             }
-            if let Some(made) = self.rule(rule) {
-                all = (made.when == When::Always).then_some(rule.span);
-                self.releases.rules.push(made);
+            let whole = self.shared == WHOLE;
+            let Some(made) = self.rule(rule) else { continue };
+            let same = |other: &Rule| match (&other.when, &made.when) {
+                (When::Condition(one), When::Condition(two)) => one == two,
+                (When::Always | When::Share(..), _) | (_, When::Always | When::Share(..)) => false,
+            };
+            let same = self.releases.rules.iter().zip(&spans).find(|(other, _)| same(other));
+            if let Some((_, above)) = same {
+                let complaint = Diagnostic::error(
+                    Code::Release,
+                    rule.span,
+                    "this rule is never asked: one above has its condition",
+                );
+                self.complaints.push(complaint.related(*above, "the same condition").help("keep one of the two"));
             }
+            match made.when {
+                When::Always => all = Some((rule.span, "it takes all")),
+                // The last rule, which takes what is left, stands behind a whole share too.
+                When::Condition(_) if whole => {
+                    let message = "this rule is never asked: the shares above add up to 100%";
+                    self.wrong(rule.span, message, "let rules with a `when` stand in front of the shares");
+                }
+                When::Condition(_) | When::Share(..) => {}
+            }
+            self.releases.rules.push(made);
+            spans.push(rule.span);
         }
         if let (None, Some(last)) = (all, rules.last()) {
             let message = "the rules leave starts over: none takes all that is left";
@@ -329,6 +389,16 @@ impl Reader<'_> {
             );
             return None;
         }
+        if expression.names().is_empty() {
+            let message = "the condition does not look at the input, so it is the same for every start";
+            self.wrong(node.span, message, "compare a field of `input`; a rule for all that is left has no `when`");
+            return None;
+        }
+        let problems = expression.check_condition(&self.known.scope());
+        self.complaints.extend(problems.iter().map(|problem| located(problem, place)));
+        if problems.iter().any(|problem| !problem.warning) {
+            return None;
+        }
         Some(expression)
     }
 
@@ -362,8 +432,25 @@ mod tests {
 
     const FILE: &str = "labels: { stable: 1, next: 2 }\nstart:\n  - when: input.userId in ['u-1']\n    version: next\n  - share: 10%\n    version: next\n  - version: stable\n";
 
+    /// Versions 1 to `last`, of which all but the last are published; the input of the first is closed, and that of the
+    /// second knows more.
+    fn known(last: i64) -> Known {
+        let mut known = Known::new(true);
+        for version in 1..=last {
+            let more = if version > 1 { ", age: { type: integer }" } else { "" };
+            let text = format!(
+                "fermata: 1\nprocess: P\nversion: {version}\nkey: ${{input.userId}}\ninput: {{ type: object, required: [userId], \
+                 additionalProperties: false, properties: {{ userId: {{ type: string }}{more} }} }}\nsteps: [ {{ log: x }} ]\n"
+            );
+            let (plan, complaints) = crate::plan::from_yaml(&text, &crate::plan::Home::default());
+            assert!(complaints.is_empty(), "{complaints:?}");
+            known.add(version, plan.as_deref(), version < last);
+        }
+        known
+    }
+
     fn releases(text: &str) -> Releases {
-        let (releases, complaints) = from_text(text, &BTreeSet::from([1, 2, 3]));
+        let (releases, complaints) = from_text(text, &known(3));
         releases.unwrap_or_else(|| panic!("{complaints:?}"))
     }
 
@@ -395,24 +482,79 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_said() {
+        let mut wrong = Vec::new();
         for (text, words) in [
-            ("labels: { stable: 9 }", "there is no version 9"),
-            ("labels: { stable: 1 }\nstart:\n  - version: stabel", "there is no label `stabel`"),
-            ("labels: { stable: 1 }\nstart:\n  - share: 10%\n    version: stable", "leave starts over"),
-            ("start:\n  - version: 1\n  - version: 2", "never asked"),
+            ("labels: { stable: 9 }", "1:19 there is no version 9"),
+            ("labels: [ stable ]", "1:9 `labels` is a mapping"),
+            ("labels: { stable: 1 }\nstart:\n  - version: stabel", "3:14 there is no label `stabel`"),
+            ("start:\n  - version: 9", "2:14 there is no version 9"),
+            ("labels: { stable: 1 }\nstart:\n  - share: 10%\n    version: stable", "3:5 the rules leave starts over"),
+            ("start:\n  - version: 1\n  - version: 2", "3:5 this rule is never asked: one above takes all"),
             (
                 "start:\n  - share: 60%\n    version: 1\n  - share: 60%\n    version: 2\n  - version: 1",
-                "more than 100%",
+                "4:12 the shares add up to more than 100%",
             ),
-            ("start:\n  - share: ten\n    version: 1\n  - version: 1", "expected a share"),
-            ("start:\n  - when: user.age > 3\n    version: 1\n  - version: 1", "no name `user`"),
-            ("start:\n  - when: input.age >\n    version: 1\n  - version: 1", ""),
-            ("schedules: []", "not supported yet"),
-            ("label: {}", "not a key of `releases.yaml`"),
+            (
+                "start:\n  - share: 100%\n    version: 1\n  - when: input.age > 3\n    version: 2\n  - version: 1",
+                "4:5 this rule is never asked: the shares above add up to 100%",
+            ),
+            (
+                "start:\n  - when: input.age > 3\n    version: 1\n  - when: input.age > 3\n    version: 2\n  - version: 1",
+                "4:5 this rule is never asked: one above has its condition",
+            ),
+            ("start:\n  - share: ten\n    version: 1\n  - version: 1", "2:12 expected a share"),
+            ("start:\n  - share: 0%\n    version: 1\n  - version: 1", "2:12 expected a share"),
+            ("start:\n  - share: 101%\n    version: 1\n  - version: 1", "2:12 expected a share"),
+            ("start:\n  - share: -1%\n    version: 1\n  - version: 1", "2:12 expected a share"),
+            ("start:\n  - when: user.age > 3\n    version: 1\n  - version: 1", "2:11 there is no name `user`"),
+            ("start:\n  - when: input.age >\n    version: 1\n  - version: 1", "2:21 the expression ends too early"),
+            ("start:\n  - when: input.agee > 3\n    version: 1\n  - version: 1", "2:17 `input` has no field `agee`"),
+            (
+                "start:\n  - when: input.age > 'x'\n    version: 1\n  - version: 1",
+                "2:11 cannot compare number and text",
+            ),
+            ("start:\n  - when: input.userId\n    version: 1\n  - version: 1", "2:11 the condition is text"),
+            (
+                "start:\n  - when: 1 > 2\n    version: 1\n  - version: 1",
+                "2:11 the condition does not look at the input",
+            ),
+            ("start:\n  - when: \"true\"\n    version: 1\n  - version: 1", "2:11 the condition does not look"),
+            ("schedules: []", "1:1 `schedules` is not supported yet"),
+            ("label: {}", "1:1 `label` is not a key of `releases.yaml`"),
         ] {
-            let (releases, complaints) = from_text(text, &BTreeSet::from([1, 2]));
-            assert!(releases.is_none(), "{text}");
-            assert!(complaints.iter().any(|c| c.message.contains(words)), "{text}: {complaints:?}");
+            let (releases, complaints) = from_text(text, &known(2));
+            let source = Source::new("releases.yaml", text);
+            let said: Vec<String> = complaints
+                .iter()
+                .map(|c| (source.position(c.span.start), &c.message))
+                .map(|(at, message)| format!("{}:{} {message}", at.line, at.column))
+                .collect();
+            if releases.is_some() || !said.iter().any(|said| said.starts_with(words)) {
+                wrong.push(format!("{text}: {said:?}, and not {words}"));
+            }
         }
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    }
+
+    #[test]
+    fn what_is_not_published_is_a_warning_where_it_is_named() {
+        let text =
+            "labels: { stable: 1, next: 2 }\nstart:\n  - when: input.age > 3\n    version: 2\n  - version: next\n";
+        let (releases, complaints) = from_text(text, &known(2));
+        assert!(releases.is_some(), "{complaints:?}");
+        let places: Vec<usize> = complaints.iter().filter(|c| !c.is_error()).map(|c| c.span.start).collect();
+        assert_eq!(places, [text.find("2 }").unwrap(), text.find("2\n  -").unwrap()], "{complaints:?}");
+        // Where nothing was ever published, nothing is said of it.
+        let (_, complaints) = from_text(text, &Known { publishing: false, ..known(2) });
+        assert_eq!(complaints, []);
+    }
+
+    #[test]
+    fn an_open_input_may_have_any_field() {
+        let text = "start:\n  - when: input.country == 'SE'\n    version: 1\n  - version: 1\n";
+        let mut some = known(2);
+        assert!(from_text(text, &some).0.is_none());
+        some.add(3, None, true);
+        assert_eq!(from_text(text, &some).1, []);
     }
 }

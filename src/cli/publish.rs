@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::scenarios::{Outcome, Target};
 use super::{COULD_NOT, FINDINGS, OK};
-use crate::catalog::{Catalog, FileComplaints, LOCK, Lock, RELEASES, Rule, Version, check_releases};
+use crate::catalog::{Catalog, FileComplaints, LOCK, Lock, RELEASES, Rule, Version, beside, check_releases};
 use crate::diagnostic::{has_errors, render_all};
 use crate::syntax::{Kind, read_tree};
 
@@ -188,9 +188,9 @@ fn move_labels(arguments: &ReleaseArguments) -> Result<u8, String> {
     };
     let after = edited(&before, &moves)
         .ok_or_else(|| format!("{}: its labels cannot be edited here; edit it by hand", path.display()))?;
-    let numbers = versions.keys().copied().collect();
-    let (old, _) = check_releases(&before, &numbers);
-    let (new, complaints) = check_releases(&after, &numbers);
+    let known = beside(&path);
+    let (old, _) = check_releases(&before, &known);
+    let (new, complaints) = check_releases(&after, &known);
     let Some(new) = new.filter(|_| !has_errors(&complaints)) else {
         let source = crate::diagnostic::Source::new(path.display().to_string(), after.as_str());
         eprintln!("{}", render_all(&complaints, &source, super::colour()));

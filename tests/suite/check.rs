@@ -19,6 +19,7 @@ pub fn trials() -> Vec<Trial> {
         ("scenarios_are_read_once_or_complained_about", scenarios_are_read_once_or_complained_about),
         ("one_process_answers_for_its_own_files_only", one_process_answers_for_its_own_files_only),
         ("no_command_goes_on_with_a_name_that_is_almost_right", no_command_goes_on_with_a_name_that_is_almost_right),
+        ("rules_that_never_hold_have_a_place", rules_that_never_hold_have_a_place),
     ];
     tests.into_iter().map(|(name, test)| crate::trial(format!("check::{name}"), test)).collect()
 }
@@ -317,4 +318,39 @@ fn no_command_goes_on_with_a_name_that_is_almost_right() -> Result<(), String> {
     expect(once(&folder, &["serve", "--listen", "127.0.0.1:0"], &[]), 2, &[complaint, "nothing was started"])?;
     folder.write("other/P/v1.yaml", &definition("P", 1));
     expect(once(&folder, &["diff", "other", "definitions"], &[]), 0, &[complaint])
+}
+
+fn rules_that_never_hold_have_a_place() -> Result<(), String> {
+    let folder = Folder::new();
+    folder.write("definitions/P/v1.yaml", &definition("P", 1));
+    expect(once(&folder, &["publish"], &[]), 0, &["P v1"])?;
+    folder.write("definitions/P/v2.yaml", &definition("P", 2));
+    let rules = "labels: { stable: 1, next: 2 }
+start:
+  - when: input.country == 'SE'
+    version: next
+  - version: stable
+";
+    folder.write("definitions/P/releases.yaml", rules);
+    let parts = [
+        "definitions/P/releases.yaml:1:28: warning[release]: version 2 is not published",
+        "definitions/P/releases.yaml:3:17: error[unknown-field]: `input` has no field `country`",
+        "3 definitions: 1 error, 1 warning",
+    ];
+    expect(once(&folder, &["check"], &[]), 1, &parts)?;
+    expect(once(&folder, &["check", "definitions/P/releases.yaml"], &[]), 1, &parts[..2])?;
+    folder.write("definitions/P/releases.yaml", &rules.replace("country", "k"));
+    expect(once(&folder, &["check"], &[]), 0, &[parts[0], "0 errors, 1 warning"])?;
+    expect(once(&folder, &["publish"], &[]), 0, &["P v2"])?;
+    expect(once(&folder, &["check", "--strict"], &[]), 0, &["0 errors, 0 warnings"])?;
+    // Named alone it is held against the same versions.
+    let alone = Folder::new();
+    alone.write("v1.yaml", &definition("P", 1)).write("releases.yaml", "start:\n  - version: 2\n");
+    expect(
+        once(&alone, &["check", "releases.yaml"], &[]),
+        1,
+        &["releases.yaml:2:14: error[release]: there is no version 2"],
+    )?;
+    alone.write("releases.yaml", "start:\n  - version: 1\n");
+    expect(once(&alone, &["check", "releases.yaml"], &[]), 0, &["0 errors"])
 }
