@@ -3,12 +3,11 @@
 //! No wall times, no ids of servers or workers, so that two hosts can be compared (R53).
 
 use serde::{Serialize, Serializer};
-use sha2::{Digest, Sha256};
 
 use super::error::RunError;
 use crate::plan::{Action, ListId, Plan, Schema, Step};
 use crate::syntax::ErrorType;
-use crate::value::{Value, to_json};
+use crate::value::{Value, sha256, to_json};
 
 /// One line of a trace: JSON `{path, what, …}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -191,7 +190,7 @@ fn cut(text: &mut String, most: usize) {
 
 /// A short digest of a value, for traces: 16 hexadecimal digits of SHA-256 over its JSON.
 pub(super) fn digest(value: &Value) -> String {
-    Sha256::digest(to_json(value).as_bytes()).iter().take(8).map(|b| format!("{b:02x}")).collect()
+    sha256(&to_json(value), 8)
 }
 
 /// The strand that a path belongs to: the part of it up to the innermost branch, parallel item or handler; empty for the

@@ -6,7 +6,8 @@ use std::time::Duration as StdDuration;
 use axum::extract::{Path, RawQuery, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use url::form_urlencoded;
 
 use super::body::{answer, read};
 use super::problem::{MALFORMED, Problem, RUN_CANCELLED, RUN_EXISTS, RUN_FAILED, RUN_TERMINATED};
@@ -15,7 +16,7 @@ use crate::catalog::Wanted;
 use crate::machine::{Refused, prepare};
 use crate::plan::{Duplicates, ENGINE, Plan};
 use crate::temporal::{Ending, Filter, RunStatus, StartInput, TemporalError};
-use crate::value::{Time, Value, to_serde};
+use crate::value::{Time, Value, from_hex, to_hex, to_serde};
 
 /// How long a query for a position may take.
 const POSITION: StdDuration = StdDuration::from_secs(5);
@@ -245,13 +246,11 @@ pub(super) async fn cancel(State(service): State<Service>, Path(id): Path<String
 pub(super) async fn list(State(service): State<Service>, RawQuery(query): RawQuery) -> Result<Response, Problem> {
     let mut filter = Filter::default();
     let (mut size, mut token) = (PAGE, Vec::new());
-    for pair in query.as_deref().unwrap_or("").split('&').filter(|p| !p.is_empty()) {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        let value = percent_decode_str(&value.replace('+', " ")).decode_utf8_lossy().into_owned();
+    for (name, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
         let wrong = |what: &str| Problem::new(&MALFORMED, format!("`{name}={value}`: {what}"));
-        match name {
-            "process" => filter.process = Some(value),
-            "key" => filter.key = Some(value),
+        match &*name {
+            "process" => filter.process = Some(value.into_owned()),
+            "key" => filter.key = Some(value.into_owned()),
             "version" => {
                 filter.version = Some(value.parse().map_err(|_| wrong("the version is a whole number"))?);
             }
@@ -290,18 +289,4 @@ pub(super) async fn list(State(service): State<Service>, RawQuery(query): RawQue
         .collect();
     let next = if next.is_empty() { Value::Null } else { Value::text(to_hex(&next)) };
     Ok(answer(StatusCode::OK, &Value::map([("runs", Value::List(runs)), ("nextPageToken", next)])))
-}
-
-fn to_hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
-}
-
-fn from_hex(text: &str) -> Option<Vec<u8>> {
-    let digits: Vec<u8> =
-        text.chars().map(|c| c.to_digit(16).and_then(|d| u8::try_from(d).ok())).collect::<Option<_>>()?;
-    let pair = |pair: &[u8]| match pair {
-        [high, low] => Some(high * 16 + low),
-        _ => None,
-    };
-    digits.chunks(2).map(pair).collect()
 }

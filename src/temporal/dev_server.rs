@@ -12,6 +12,10 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
+use tonic::transport::{Channel, Endpoint};
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_check_response::ServingStatus;
+use tonic_health::pb::health_client::HealthClient;
 use tracing::debug;
 
 /// With the defaults every task beyond the first twenty costs 50 ms and every timer under a second takes a second.
@@ -32,6 +36,7 @@ const KEPT_CHARS: usize = 400;
 /// After a kill, the server before us takes a moment to end.
 const LOCK_WITHIN: Duration = Duration::from_secs(2);
 const HEALTH_EVERY: Duration = Duration::from_millis(50);
+const HEALTH_WITHIN: Duration = Duration::from_secs(1);
 const HEALTH_SERVICE: &str = "temporal.api.workflowservice.v1.WorkflowService";
 
 /// Stands between us and the server, in a process group of its own so that Ctrl-C reaches only us. We hold the write
@@ -121,7 +126,7 @@ pub enum DevServerError {
     #[error("the Temporal dev server does not take the search attributes: {words}")]
     SearchAttributes { words: String },
     #[error("cannot ask the Temporal dev server for its health: {0}")]
-    Client(#[from] reqwest::Error),
+    Client(#[from] tonic::transport::Error),
 }
 
 fn last_lines(output: &str) -> String {
@@ -215,7 +220,7 @@ impl DevServer {
     }
 
     async fn until_healthy(&mut self, config: &DevServerConfig) -> Result<(), DevServerError> {
-        let client = health_client()?;
+        let mut client = health_client(self.address)?;
         let deadline = Instant::now() + config.ready_within;
         loop {
             if let Some(status) = self.ended.borrow().clone() {
@@ -230,7 +235,7 @@ impl DevServer {
                     _ => DevServerError::Ended { status, output },
                 });
             }
-            if serving(&client, self.address).await {
+            if serving(&mut client).await {
                 return Ok(());
             }
             if Instant::now() >= deadline {
@@ -474,23 +479,13 @@ fn exit_words(status: &ExitStatus) -> String {
     status.code().map_or_else(|| status.to_string(), |code| format!("exit code {code}"))
 }
 
-/// Speaks HTTP/2 without TLS to this machine: no proxy, and no certificates to load.
-fn health_client() -> Result<reqwest::Client, reqwest::Error> {
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let builder = reqwest::Client::builder().http2_prior_knowledge().no_proxy().tls_certs_only([]);
-    builder.timeout(Duration::from_secs(1)).build()
+/// Asks over a connection that is made when it is used, and made again where it was refused.
+fn health_client(address: SocketAddr) -> Result<HealthClient<Channel>, DevServerError> {
+    let endpoint = Endpoint::from_shared(format!("http://{address}"))?.timeout(HEALTH_WITHIN);
+    Ok(HealthClient::new(endpoint.connect_timeout(HEALTH_WITHIN).connect_lazy()))
 }
 
-/// One `Check` of the gRPC health protocol (grpc.github.io/grpc/core/md_doc_health-checking.html), by hand: a frame is
-/// a zero byte, four bytes of length, and the message; both messages have a single field.
-async fn serving(client: &reqwest::Client, address: SocketAddr) -> bool {
-    let name = HEALTH_SERVICE.len() as u8;
-    let mut frame = vec![0, 0, 0, 0, name + 2, 0x0a, name];
-    frame.extend_from_slice(HEALTH_SERVICE.as_bytes());
-    let request = client.post(format!("http://{address}/grpc.health.v1.Health/Check"));
-    let request = request.header("content-type", "application/grpc").header("te", "trailers").body(frame);
-    let Ok(answer) = request.send().await else { return false };
-    let Ok(body) = answer.bytes().await else { return false };
-    // Field 1, `SERVING` = 1.
-    body.get(5..7) == Some(&[0x08, 0x01])
+async fn serving(client: &mut HealthClient<Channel>) -> bool {
+    let answer = client.check(HealthCheckRequest { service: HEALTH_SERVICE.to_owned() }).await;
+    answer.is_ok_and(|answer| answer.into_inner().status() == ServingStatus::Serving)
 }

@@ -17,7 +17,7 @@ use super::request::HttpCall;
 use super::wire;
 use super::workflow::{FermataRun, Host, std_millis};
 use crate::machine::{Call, CallError, CallOutcome, Command, ErrorType, Event, Own, Send, Work};
-use crate::value::{Value, to_json};
+use crate::value::{Value, sha256, to_json};
 
 /// The longest id an activity gets; longer paths are cut and end in a hash.
 const MAX_ID: usize = 200;
@@ -181,11 +181,10 @@ fn issue_send<'a>(
 
 /// A text that Temporal takes as an id or summary: at most [`MAX_ID`] bytes, the rest as a hash.
 fn cut(text: &str) -> String {
-    use sha2::{Digest, Sha256};
     if text.len() <= MAX_ID {
         return text.to_owned();
     }
-    let hash: String = Sha256::digest(text.as_bytes()).iter().take(6).map(|b| format!("{b:02x}")).collect();
+    let hash = sha256(text, 6);
     let mut end = MAX_ID - hash.len() - 1;
     while !text.is_char_boundary(end) {
         end -= 1;

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::env;
 use std::ffi::OsString;
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -16,6 +16,8 @@ use sha2::{Digest, Sha256};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::Command;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
+
+use crate::value::to_hex;
 
 /// What we fetch. Tags after v1.5.1 have `replace` lines, and `go install` refuses those.
 pub const VERSION: &str = "1.5.1";
@@ -350,10 +352,7 @@ impl Search<'_> {
         })
         .await?;
         target.flush().await.map_err(cannot_write)?;
-        let got = digest.finalize().iter().fold(String::new(), |mut text, byte| {
-            let _ = write!(text, "{byte:02x}");
-            text
-        });
+        let got = to_hex(&digest.finalize());
         if got.eq_ignore_ascii_case(wanted) {
             return Ok(());
         }

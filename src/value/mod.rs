@@ -4,6 +4,7 @@
 //! This room may not know: definitions, expressions, runs, hosts.
 
 mod duration;
+mod hex;
 mod json;
 mod number;
 mod stored;
@@ -12,6 +13,7 @@ mod time;
 use std::collections::BTreeMap;
 
 pub use duration::{Duration, DurationError};
+pub use hex::{from_hex, sha256, to_hex};
 pub use json::{FromJson, JsonError, from_json, to_json, to_serde};
 pub use number::{MAX_INTEGER, NumberError, parse as parse_number};
 pub use rust_decimal::Decimal;

@@ -22,13 +22,17 @@ const ROOMS: [&str; 13] = [
 ];
 
 /// Crates and modules with one home.
-const HOMES: [(&str, &str); 7] = [
+const HOMES: [(&str, &str); 11] = [
     ("granit_parser", "syntax/yaml.rs"),
     ("annotate_snippets", "diagnostic"),
     ("rhai::", "expression"),
     ("jsonschema::", "plan/schema.rs"),
     ("temporalio", "temporal"),
+    ("tonic::", "temporal"),
+    ("tonic_health::", "temporal/dev_server.rs"),
+    ("base16ct::", "value/hex.rs"),
     ("axum::", "service"),
+    ("form_urlencoded::", "service/runs.rs"),
     ("clap::", "cli"),
 ];
 

@@ -300,7 +300,15 @@ fn bad_input_over_http() -> Result<(), String> {
         api.post("/v1/runs/Bad.none/cancel", &Json::Null).await?.problem(404, "unknown-run", "")?;
         api.get("/v1/runs?status=happy").await?.problem(400, "malformed", "one of running")?;
         api.get("/v1/runs?page_size=0").await?.problem(400, "malformed", "1 to 1000")?;
-        api.get("/v1/runs?colour=red").await?.problem(400, "malformed", "not a filter")?;
+        api.get("/v1/runs?&colour=dark+red%26%C3%BC").await?.problem(
+            400,
+            "malformed",
+            "`colour=dark red&ü`: not a filter",
+        )?;
+        for token in ["zz", "abc", "0x00", "+1"] {
+            let found = api.get(&format!("/v1/runs?page_token={token}")).await?;
+            found.problem(400, "malformed", "not a token of this service")?;
+        }
         api.get("/v1/processes/Bad/versions/9").await?.problem(404, "unknown-version", "it has 1")?;
         let text = api.get("/v1/processes/Bad/versions/1").await?.expect(200)?;
         if text.text != definition("Bad", 1, "", "1s") {
