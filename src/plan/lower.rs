@@ -3,8 +3,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sha2::{Digest, Sha256};
-
 use super::owners::level;
 use super::schema::Schema;
 use super::{
@@ -39,7 +37,7 @@ pub(super) fn lower(document: &Document, text: &str) -> (Option<Plan>, Vec<Diagn
             format!("the definition has {} bytes when frozen; at most {MAX_FROZEN} are allowed", canonical.len());
         lowering.complaints.push(Diagnostic::error(Code::TooLarge, Span::default(), message));
     }
-    let digest = Sha256::digest(canonical.as_bytes()).iter().map(|b| format!("{b:02x}")).collect::<String>();
+    let digest = crate::value::sha256(&canonical, 32);
     let input = lowering.schema(&header.input);
     let returns = lowering.schema(&header.returns);
     let root = header.steps.get().map(|steps| lowering.list(steps));

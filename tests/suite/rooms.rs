@@ -22,7 +22,7 @@ const ROOMS: [&str; 13] = [
 ];
 
 /// Crates and modules with one home.
-const HOMES: [(&str, &str); 11] = [
+const HOMES: [(&str, &str); 12] = [
     ("granit_parser", "syntax/yaml.rs"),
     ("annotate_snippets", "diagnostic"),
     ("rhai::", "expression"),
@@ -31,6 +31,8 @@ const HOMES: [(&str, &str); 11] = [
     ("tonic::", "temporal"),
     ("tonic_health::", "temporal/dev_server.rs"),
     ("base16ct::", "value/hex.rs"),
+    // Nor are digits written without it.
+    (":02x}", "value/hex.rs"),
     ("axum::", "service"),
     ("form_urlencoded::", "service/runs.rs"),
     ("clap::", "cli"),

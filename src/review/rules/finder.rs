@@ -3,8 +3,6 @@
 
 use std::collections::BTreeSet;
 
-use sha2::{Digest, Sha256};
-
 use crate::diagnostic::Span;
 use crate::review::side::{Side, Spelling, reads};
 use crate::review::verdict::{Certainty, Finding, FindingId, Place, Stand};
@@ -127,5 +125,5 @@ impl<'a> Finder<'a> {
 
 fn fingerprint(change: &Change) -> String {
     let text = [change.id.slug(), &change.subject, &change.old.value, &change.new.value].join("\u{0}");
-    Sha256::digest(text.as_bytes()).iter().take(4).map(|b| format!("{b:02x}")).collect()
+    crate::value::sha256(&text, 4)
 }
