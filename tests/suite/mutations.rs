@@ -1,6 +1,6 @@
 //! The proof that the review misses nothing: definitions of the cases are changed at random, old and new are run under
-//! the same random scenarios, and what behaves differently must have a finding. Seeds are fixed: the same on every
-//! machine.
+//! the same random scenarios, and what behaves differently must have a finding about the place that was changed. Seeds
+//! are fixed: the same on every machine.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
@@ -22,11 +22,13 @@ mod operators;
 mod places;
 mod scenarios;
 mod tree;
+mod whereabouts;
 
 use operators::*;
 use places::*;
 use scenarios::*;
 use tree::*;
+use whereabouts::*;
 
 /// Scenarios of each definition. A mutant with a finding is run under a few only: where those show no difference it
 /// does not count as found, which is the harder way to reckon.
@@ -85,8 +87,32 @@ const CORPUS: [&str; 38] = [
     "verb-switch",
 ];
 
+/// Mutants that behave differently and are not found where they were changed: which those are, by the line about them, and
+/// why that has to be borne.
+const EXCEPTIONS: &[Exception] = &[Exception {
+    name: "the condition of a way",
+    is: |line| {
+        let way = line.rsplit_once("/switch/").map(|(_, way)| way.trim_start_matches(|c: char| c.is_ascii_digit()));
+        way.is_some_and(|way| way.starts_with("/when")) && line.contains("found elsewhere: condition-changed")
+    },
+    why: "it is found, and the review points at the first step of the way: it knows no other place of a list in a step",
+}];
+
+struct Exception {
+    name: &'static str,
+    is: fn(&str) -> bool,
+    why: &'static str,
+}
+
+fn excepted(survivor: &str) -> bool {
+    EXCEPTIONS.iter().any(|exception| (exception.is)(survivor))
+}
+
 pub fn trials() -> Vec<Trial> {
-    vec![crate::trial("mutations::every_change_of_behaviour_is_found", every_change_of_behaviour_is_found)]
+    vec![
+        crate::trial("mutations::every_change_of_behaviour_is_found", every_change_of_behaviour_is_found),
+        crate::trial("mutations::a_place_is_told_from_its_neighbours", a_place_is_told_from_its_neighbours),
+    ]
 }
 
 /// Of the environment.
@@ -133,24 +159,33 @@ fn every_change_of_behaviour_is_found() -> Result<(), String> {
     all.survivors.sort();
     all.unshown.sort();
     let (found, of) = (all.changed - all.survivors.len(), |part: usize, all: usize| part * 1_000 / all.max(1));
+    let (excepted, missed): (Vec<&String>, Vec<&String>) =
+        all.survivors.iter().partition(|survivor| excepted(survivor));
+    // Those of the usual mutants only: others come with other numbers.
+    let usual = number("FERMATA_MUTANTS").is_none();
+    let stale = EXCEPTIONS.iter().filter(|exception| usual && !all.survivors.iter().any(|line| (exception.is)(line)));
+    let stale: Vec<String> = stale.map(|exception| format!("{} ({})", exception.name, exception.why)).collect();
     let summary = format!(
-        "{} mutants of {} definitions by {} operators, {} behave differently, {found} are found; {} of {} errors have a \
-         witness\nnot found:\n  {}\nwithout a witness:\n  {}",
+        "{} mutants of {} definitions by {} operators, {} behave differently, {found} are found where they are, {} are \
+         excepted; {} of {} errors have a witness\nnot found:\n  {}\nexcepted, and found:\n  {}\nwithout a witness:\n  {}",
         all.tried,
         bases.len(),
         all.operators.len(),
         all.changed,
+        excepted.len(),
         all.shown,
         all.errors,
-        all.survivors.join("\n  "),
+        missed.iter().map(|missed| missed.as_str()).collect::<Vec<_>>().join("\n  "),
+        stale.join("\n  "),
         all.unshown.join("\n  "),
     );
     let holds = all.tried >= LEAST
         && all.operators.len() >= 40
-        && of(found, all.changed) >= 990
+        && missed.is_empty()
+        && stale.is_empty()
         && of(all.shown, all.errors) >= 800;
     // What was judged is said in any case; what was missed, where something was.
-    let all_of_it = !all.survivors.is_empty() || number("FERMATA_SAMPLE").is_some();
+    let all_of_it = number("FERMATA_SAMPLE").is_some();
     let said = if !all_of_it { summary.lines().next().unwrap_or_default() } else { &summary };
     println!("{said}");
     if holds { Ok(()) } else { Err(summary) }
@@ -163,6 +198,8 @@ struct Base {
     old: Side,
     /// The old under the mutants' number.
     same: Side,
+    /// Of `old`.
+    parts: Parts,
     own: Vec<Scenario>,
     scenarios: Vec<Scenario>,
     /// Of `same`.
@@ -218,7 +255,8 @@ impl Base {
         }
         let scenarios = Maker::new(&tree, &old, &own).scenarios(&own);
         let behaviours = scenarios.iter().map(|_| OnceLock::new()).collect();
-        Ok(Base { name: name.to_owned(), tree, old, same, own, scenarios, behaviours })
+        let parts = Parts::of(&old);
+        Ok(Base { name: name.to_owned(), tree, old, same, parts, own, scenarios, behaviours })
     }
 
     fn judge(&self, share: usize, random: &mut Random) -> Tally {
@@ -261,7 +299,10 @@ impl Base {
 
     fn judge_mutant(&self, new: &Side, operator: &str, what: &str, order: &mut Vec<usize>, tally: &mut Tally) {
         let findings = compare(&self.old, new).findings;
-        let found = findings.iter().any(|finding| !finding.cosmetic);
+        let parts = Parts::of(new);
+        let differences = Differences::between(&self.parts, &parts);
+        let found = |finding: &&Finding| !finding.cosmetic && differences.shown_by(finding, &self.parts, &parts);
+        let found = findings.iter().any(|finding| found(&finding));
         let some = if found { FEW } else { SCENARIOS };
         let difference = order.iter().take(some).enumerate().find_map(|(nth, at)| {
             let after = Behaviour::of(new, &self.scenarios[*at]);
@@ -277,7 +318,16 @@ impl Base {
         tally.changed += 1;
         tally.operators.insert(operator.to_owned());
         if !found {
-            tally.survivors.push(format!("{what}: {difference}"));
+            // Where the finding points instead, by how the text goes on there.
+            let at = |finding: &Finding| {
+                let place = finding.old.as_ref().map(|place| (&self.old, place.column));
+                let place = place.or(finding.new.as_ref().map(|place| (new, place.column)));
+                let there: Option<String> =
+                    place.map(|(side, column)| side.source.text().chars().skip(column - 1).take(20).collect());
+                format!("{} at `{}`", finding.id, there.unwrap_or_default())
+            };
+            let elsewhere: Vec<String> = findings.iter().filter(|finding| !finding.cosmetic).map(at).collect();
+            tally.survivors.push(format!("{what}: {difference}; found elsewhere: {}", elsewhere.join(", ")));
         }
         let grave = |finding: &&Finding| finding.callers.max(finding.downstream) == Some(Severity::Error);
         let usual = if self.old.source.text().len() > LONG { SAMPLE_OF_LONG } else { SAMPLE };
