@@ -52,17 +52,14 @@ pub fn render(diagnostic: &Diagnostic, source: &Source, colour: bool) -> String 
 
 /// All complaints in the order of their places, an empty line between them; no more than can be read.
 pub fn render_all(diagnostics: &[Diagnostic], source: &Source, colour: bool) -> String {
-<<<<<<< HEAD
     let settled =
         if diagnostics.len() > MOST + 1 { settle(diagnostics.to_vec(), source.text().len()) } else { Vec::new() };
     let diagnostics = if settled.is_empty() { diagnostics } else { &settled };
-=======
     in_order(diagnostics).iter().map(|d| render(d, source, colour)).collect::<Vec<_>>().join("\n")
 }
 
 /// Complaints in the order of their places.
 pub fn in_order(diagnostics: &[Diagnostic]) -> Vec<&Diagnostic> {
->>>>>>> 8fc5112 (Say complaints to programs, and let warnings fail where asked)
     let mut ordered: Vec<&Diagnostic> = diagnostics.iter().collect();
     ordered.sort_by_key(|d| (d.span, d.severity, d.code.slug()));
     ordered

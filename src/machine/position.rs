@@ -1,7 +1,7 @@
 //! Where a run stands: the steps that are suspended, and what each waits for.
 
 use super::state::{Frame, PendingKind, Role, Stage, State, Strand};
-use crate::plan::{Action, Plan};
+use crate::plan::{Awaits, Outside, Plan};
 use crate::value::{Time, Value};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,15 +87,17 @@ pub fn positions(plan: &Plan, state: &State) -> Vec<Position> {
             let timers = limits.map(|(path, number)| (path, number, false)).chain(own);
             let armed: Vec<Armed> =
                 timers.filter_map(|(path, number, wait)| Some(Armed { path, wait, due: due(number)? })).collect();
-            let waits_for = match &step.action {
-                Action::Http(http) => format!("the answer of service {} to {}", http.service, http.method),
-                Action::Activity(activity) => format!("the activity {} on queue {}", activity.name, activity.queue),
-                Action::Wait(_) => "the time".to_owned(),
-                Action::Until(condition) => format!("`{}`", condition.source()),
-                Action::Receive { signal, .. } => format!("the signal {signal}"),
-                Action::Send { signal, .. } => format!("another run to take the signal {signal}"),
-                _ => "what is inside".to_owned(),
-            };
+            let outside = step.action.outside().map(|outside| match outside {
+                Outside::Http(http) => format!("the answer of service {} to {}", http.service, http.method),
+                Outside::Activity(activity) => format!("the activity {} on queue {}", activity.name, activity.queue),
+                Outside::Run { signal } => format!("another run to take the signal {signal}"),
+            });
+            let own = step.action.awaits().map(|awaits| match awaits {
+                Awaits::Moment => "the time".to_owned(),
+                Awaits::Condition(condition) => format!("`{}`", condition.source()),
+                Awaits::Message { signal, .. } => format!("the signal {signal}"),
+            });
+            let waits_for = outside.or(own).unwrap_or_else(|| "what is inside".to_owned());
             Some(Position {
                 step: step.segment.clone(),
                 path: frame.path.clone(),

@@ -5,7 +5,7 @@
 use serde::{Serialize, Serializer};
 
 use super::error::RunError;
-use crate::plan::{Action, ListId, Plan, Schema, Step};
+use crate::plan::{Action, ListId, Outside, Plan, Schema, Step};
 use crate::syntax::ErrorType;
 use crate::value::{Value, sha256, to_json};
 
@@ -212,10 +212,10 @@ pub fn is_pause(plan: &Plan, path: &str) -> bool {
 
 /// The schema that the reply to the call at a path must fit, where there is one.
 pub fn reply_of<'a>(plan: &'a Plan, path: &str) -> Option<&'a Schema> {
-    match &walk(plan, path).0?.action {
-        Action::Http(http) => http.reply.as_ref(),
-        Action::Activity(activity) => activity.reply.as_ref(),
-        _ => None,
+    match walk(plan, path).0?.action.outside()? {
+        Outside::Http(http) => http.reply.as_ref(),
+        Outside::Activity(activity) => activity.reply.as_ref(),
+        Outside::Run { .. } => None,
     }
 }
 

@@ -19,7 +19,7 @@ use super::steps::{self, Next};
 use super::trace::{Shown, Trace, What, digest};
 use super::{Output, messages};
 use crate::expression::{Expression, Failure, OPERATIONS, Scope, World};
-use crate::plan::{Action, ListId, Plan, Step, StepId};
+use crate::plan::{Gathers, ListId, Plan, Step, StepId};
 use crate::syntax::{Own, Written};
 use crate::value::{Duration, Time, Value};
 
@@ -324,15 +324,16 @@ impl<'a> Turn<'a> {
             }
             _ => None,
         };
-        match around.map(|step| &step.action) {
-            Some(Action::For(each)) => match &each.collect {
-                Some(collect) => {
-                    let path = self.path_below(id, "collect");
-                    self.evaluate(id, &path, collect).map_or_else(|exit| exit, Exit::Value)
-                }
-                None => Exit::Value(value),
-            },
-            _ => Exit::Value(value),
+        let collect = match around.and_then(|step| step.action.gathers()) {
+            Some(Gathers::Items(each)) => each.collect.as_ref(),
+            Some(Gathers::First(_) | Gathers::All { .. }) | None => None,
+        };
+        match collect {
+            Some(collect) => {
+                let path = self.path_below(id, "collect");
+                self.evaluate(id, &path, collect).map_or_else(|exit| exit, Exit::Value)
+            }
+            None => Exit::Value(value),
         }
     }
 

@@ -202,6 +202,84 @@ impl Action {
         }
     }
 
+    /// Whom it asks, or tells something.
+    pub(crate) fn outside(&self) -> Option<Outside<'_>> {
+        match self {
+            Action::Http(http) => Some(Outside::Http(http)),
+            Action::Activity(activity) => Some(Outside::Activity(activity)),
+            Action::Send { signal, .. } => Some(Outside::Run { signal }),
+            Action::Set(_)
+            | Action::Wait(_)
+            | Action::Until(_)
+            | Action::Receive { .. }
+            | Action::If { .. }
+            | Action::Switch(_)
+            | Action::While { .. }
+            | Action::For(_)
+            | Action::Parallel { .. }
+            | Action::Race(_)
+            | Action::Try { .. }
+            | Action::Do(_)
+            | Action::Return(_)
+            | Action::Fail { .. }
+            | Action::Break
+            | Action::Continue
+            | Action::Log(_) => None,
+        }
+    }
+
+    /// What it waits for of itself.
+    pub(crate) fn awaits(&self) -> Option<Awaits<'_>> {
+        match self {
+            Action::Wait(_) => Some(Awaits::Moment),
+            Action::Until(condition) => Some(Awaits::Condition(condition)),
+            Action::Receive { signal, condition } => Some(Awaits::Message { signal, condition: condition.as_ref() }),
+            Action::Set(_)
+            | Action::Http(_)
+            | Action::Activity(_)
+            | Action::If { .. }
+            | Action::Switch(_)
+            | Action::While { .. }
+            | Action::For(_)
+            | Action::Parallel { .. }
+            | Action::Race(_)
+            | Action::Try { .. }
+            | Action::Do(_)
+            | Action::Send { .. }
+            | Action::Return(_)
+            | Action::Fail { .. }
+            | Action::Break
+            | Action::Continue
+            | Action::Log(_) => None,
+        }
+    }
+
+    /// What it makes its result of, where that is of the ends of several lists, or of one that runs several times.
+    pub(crate) fn gathers(&self) -> Option<Gathers<'_>> {
+        match self {
+            Action::For(each) => Some(Gathers::Items(each)),
+            Action::Parallel { branches, report } => Some(Gathers::All { branches, report: *report }),
+            Action::Race(branches) => Some(Gathers::First(branches)),
+            Action::Set(_)
+            | Action::Http(_)
+            | Action::Activity(_)
+            | Action::Wait(_)
+            | Action::Until(_)
+            | Action::Receive { .. }
+            | Action::If { .. }
+            | Action::Switch(_)
+            | Action::While { .. }
+            | Action::Try { .. }
+            | Action::Do(_)
+            | Action::Send { .. }
+            | Action::Return(_)
+            | Action::Fail { .. }
+            | Action::Break
+            | Action::Continue
+            | Action::Log(_) => None,
+        }
+    }
+
     /// Whether two steps that leave the interpreter ask for the same.
     pub(crate) fn same_call(&self, other: &Action) -> bool {
         let written = |one: &Option<Written>, two: &Option<Written>| match (one, two) {
@@ -235,6 +313,31 @@ impl Action {
             _ => false,
         }
     }
+}
+
+/// Whom a step asks or tells: see [`Action::outside`].
+pub(crate) enum Outside<'a> {
+    Http(&'a Http),
+    Activity(&'a Activity),
+    Run { signal: &'a str },
+}
+
+/// See [`Action::awaits`].
+pub(crate) enum Awaits<'a> {
+    Moment,
+    Condition(&'a Expression),
+    Message { signal: &'a str, condition: Option<&'a Expression> },
+}
+
+/// See [`Action::gathers`].
+pub(crate) enum Gathers<'a> {
+    /// The branch that ends first.
+    First(&'a [(String, ListId)]),
+    All {
+        branches: &'a [(String, ListId)],
+        report: bool,
+    },
+    Items(&'a For),
 }
 
 #[derive(Debug, Clone)]
@@ -384,9 +487,9 @@ impl Plan {
         let mut names: Vec<&str> = self
             .steps
             .iter()
-            .filter_map(|s| match &s.action {
-                Action::Http(http) => Some(http.service.as_str()),
-                _ => None,
+            .filter_map(|s| match s.action.outside()? {
+                Outside::Http(http) => Some(http.service.as_str()),
+                Outside::Activity(_) | Outside::Run { .. } => None,
             })
             .collect();
         names.sort_unstable();

@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use libtest_mimic::Trial;
 
+mod verbs;
+
 /// In reading order; a room may use only those above it.
 const ROOMS: [&str; 13] = [
     "diagnostic",
@@ -47,6 +49,9 @@ pub fn trials() -> Vec<Trial> {
         crate::trial("rooms::crates_have_one_home", homes),
         crate::trial("rooms::the_machine_is_pure", purity),
         crate::trial("rooms::every_file_says_what_it_holds", heads),
+        crate::trial("rooms::verbs_are_not_asked_for_by_name", verbs::by_name),
+        crate::trial("rooms::no_match_over_verbs_takes_all_others", verbs::all_others),
+        crate::trial("rooms::what_is_looked_for_in_sources_is_found", verbs::what_is_looked_for),
     ]
 }
 

@@ -24,7 +24,7 @@ use super::event::CallOutcome;
 use super::state::{Join, Role, Stage, StepFrame};
 use super::trace::What;
 use super::turn::{Exit, Turn};
-use crate::plan::{Action, ListId, Schema, Step};
+use crate::plan::{Action, Awaits, Gathers, ListId, Outside, Schema, Step};
 use crate::syntax::Own;
 use crate::value::Value;
 
@@ -94,16 +94,16 @@ pub(super) fn answered(turn: &mut Turn<'_>, frame: &mut StepFrame, step: &Step, 
         details: e.details,
         ..RunError::new(e.kind, e.message, &frame.path)
     };
-    let result = outcome.result.map_err(error).and_then(|value| match &step.action {
-        Action::Http(http) => {
+    let result = outcome.result.map_err(error).and_then(|value| match step.action.outside() {
+        Some(Outside::Http(http)) => {
             let body = value.get("body").unwrap_or(&Value::Null);
             check_reply(http.reply.as_ref(), body, Own::HttpInvalidReply, &frame.path, attempts).map(|()| value)
         }
-        Action::Activity(activity) => {
+        Some(Outside::Activity(activity)) => {
             check_reply(activity.reply.as_ref(), &value, Own::ActivityInvalidReply, &frame.path, attempts)
                 .map(|()| value)
         }
-        _ => Ok(Value::Null),
+        Some(Outside::Run { .. }) | None => Ok(Value::Null),
     });
     let named = result.as_ref().map_or_else(|error| error.kind.to_string(), |_| "ok".to_owned());
     turn.trace(&frame.path, What::Ended { outcome: named, attempts });
@@ -129,7 +129,22 @@ pub(super) fn inside<'a>(turn: &mut Turn<'a>, id: u64, frame: &mut StepFrame, st
         Action::While { condition, body } => repeat::inside(turn, id, frame, condition, *body, exit),
         Action::For(each) => each::inside(turn, id, frame, each, exit),
         Action::Try { catches, finally, .. } => shield::inside(turn, id, frame, catches, *finally, exit),
-        _ => Next::Done(exit),
+        Action::If { .. } | Action::Switch(_) | Action::Do(_) => Next::Done(exit),
+        // No list of these runs in the strand of the step.
+        Action::Set(_)
+        | Action::Http(_)
+        | Action::Activity(_)
+        | Action::Wait(_)
+        | Action::Until(_)
+        | Action::Receive { .. }
+        | Action::Parallel { .. }
+        | Action::Race(_)
+        | Action::Send { .. }
+        | Action::Return(_)
+        | Action::Fail { .. }
+        | Action::Break
+        | Action::Continue
+        | Action::Log(_) => Next::Done(exit),
     }
 }
 
@@ -141,11 +156,11 @@ pub(super) fn look(turn: &mut Turn<'_>, id: u64, path: &str, step: &Step, from: 
 
 /// Whether a waiting step's condition reads this name.
 pub(super) fn reads(step: &Step, name: &str) -> bool {
-    let condition = match &step.action {
-        Action::Until(condition) => Some(condition),
-        Action::Receive { condition, .. } => condition.as_ref(),
-        _ => None,
-    };
+    let condition = step.action.awaits().and_then(|awaits| match awaits {
+        Awaits::Condition(condition) => Some(condition),
+        Awaits::Message { condition, .. } => condition,
+        Awaits::Moment => None,
+    });
     condition.is_some_and(|condition| condition.names().iter().any(|(read, _)| read == name))
 }
 
@@ -159,22 +174,22 @@ pub(super) fn branch_ended(
     index: usize,
     exit: Exit,
 ) {
-    match &step.action {
-        Action::Race(_) => join.decided = Some((Some(index), exit)),
-        Action::Parallel { branches, report } => {
-            parallel::branch_ended(turn, path, branches, *report, join, index, exit)
+    match step.action.gathers() {
+        Some(Gathers::First(_)) => join.decided = Some((Some(index), exit)),
+        Some(Gathers::All { branches, report }) => {
+            parallel::branch_ended(turn, path, branches, report, join, index, exit)
         }
-        Action::For(each) => each::item_ended(turn, id, path, each, join, index, exit),
-        _ => {}
+        Some(Gathers::Items(each)) => each::item_ended(turn, id, path, each, join, index, exit),
+        None => {}
     }
 }
 
 /// All branches have ended: the exit of the step.
 pub(super) fn joined(step: &Step, join: Join) -> Exit {
-    match &step.action {
-        Action::Race(branches) => race::joined(branches, join),
-        Action::Parallel { branches, .. } => parallel::joined(branches, join),
-        _ => match join.decided {
+    match step.action.gathers() {
+        Some(Gathers::First(branches)) => race::joined(branches, join),
+        Some(Gathers::All { branches, .. }) => parallel::joined(branches, join),
+        Some(Gathers::Items(_)) | None => match join.decided {
             Some((_, exit)) => exit,
             None => Exit::Value(each::list(join.progress)),
         },

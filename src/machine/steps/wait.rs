@@ -7,7 +7,7 @@ use crate::machine::error::RunError;
 use crate::machine::state::{Message, PendingKind, StepFrame};
 use crate::machine::trace::{Shown, What};
 use crate::machine::turn::{Exit, Turn};
-use crate::plan::{Action, Step};
+use crate::plan::{Awaits, Step};
 use crate::syntax::{Own, Written};
 use crate::value::{Duration, Time, Value};
 
@@ -53,14 +53,15 @@ pub(super) fn enter_condition(turn: &mut Turn<'_>, id: u64, frame: &StepFrame, s
 
 /// Whether the wait is over: `None` where it is not.
 pub(super) fn look(turn: &mut Turn<'_>, id: u64, path: &str, step: &Step, from: u64) -> Option<Next> {
-    match &step.action {
-        Action::Until(condition) => match turn.test(id, path, condition) {
+    match step.action.awaits()? {
+        Awaits::Condition(condition) => match turn.test(id, path, condition) {
             Ok(true) => Some(Next::value(Value::Null)),
             Ok(false) => None,
             Err(exit) => Some(Next::Done(exit)),
         },
-        Action::Receive { signal, condition } => receive(turn, id, path, signal, condition.as_ref(), from),
-        _ => None,
+        Awaits::Message { signal, condition } => receive(turn, id, path, signal, condition, from),
+        // A timer ends it.
+        Awaits::Moment => None,
     }
 }
 
