@@ -73,6 +73,7 @@ codes! {
     MisplacedExit = "misplaced-exit",
     NoElse = "no-else",
     EndlessLoop = "endless-loop",
+    NeverFits = "never-fits",
     // messages
     UnknownMessage = "unknown-message",
     UnusedMessage = "unused-message",

@@ -15,7 +15,8 @@ use crate::value::Value;
 use missing::Perhaps;
 
 pub(super) fn check(tree: &Node, source: &str, failing: &[Failing], scope: &Types) -> (Type, Vec<Problem>) {
-    let mut checker = Checker { source, scope, frames: Vec::new(), problems: Vec::new(), perhaps: Vec::new() };
+    let mut checker =
+        Checker { source, scope, frames: Vec::new(), problems: Vec::new(), perhaps: Vec::new(), guarded: 0 };
     let ty = checker.infer(tree, false);
     checker.failing(failing);
     checker.perhaps(tree);
@@ -37,7 +38,7 @@ const MEANT: &str = "remove it, or compare what was meant";
 
 fn truth_help(ty: &Type) -> Option<&'static str> {
     match ty {
-        Type::Text => Some("compare it with something: `x != ''`"),
+        Type::Text | Type::Word(_) => Some("compare it with something: `x != ''`"),
         Type::Number => Some("compare it with something: `x != 0`"),
         Type::List(_) => Some("ask how many there are: `x.len() > 0`"),
         Type::Null => None,
@@ -53,6 +54,8 @@ struct Checker<'a> {
     problems: Vec<Problem>,
     /// What fails for some values, by what is read.
     perhaps: Vec<Perhaps>,
+    /// How many conditions and closures stand around: what is inside need not be computed.
+    guarded: usize,
 }
 
 struct Frame<'a> {
@@ -141,7 +144,7 @@ impl<'a> Checker<'a> {
                     self.wants(&ty, takes::NUMBER, end, "a position is a number");
                     self.perhaps_null(&ty, end);
                 }
-                ty
+                ty.part()
             }
             Kind::Call { function, name_span, args } => self.call(function, name_span, args, node),
             Kind::Not(inner) => {
@@ -178,7 +181,9 @@ impl<'a> Checker<'a> {
             Kind::If { condition, then, other } => {
                 self.truth(condition, "the condition must be");
                 self.constant(condition, true);
+                self.guarded += 1;
                 let (then, other) = (self.infer(then, lenient), self.infer(other, lenient));
+                self.guarded -= 1;
                 Type::union([then, other])
             }
             Kind::Closure { body, .. } => {
@@ -195,7 +200,9 @@ impl<'a> Checker<'a> {
         let mut types = Vec::new();
         for (at, part) in parts.iter().enumerate() {
             let (before, perhaps) = (self.problems.len(), self.perhaps.len());
+            self.guarded += usize::from(at > 0);
             let ty = self.infer(part, lenient || at < last);
+            self.guarded -= usize::from(at > 0);
             if at == last {
                 types.push(ty);
                 continue;
@@ -265,7 +272,7 @@ impl<'a> Checker<'a> {
             return frame.ty.clone();
         }
         if let Some(ty) = self.scope.names.get(name) {
-            return ty.clone();
+            return if self.scope.nulls.contains(name) { ty.clone().or_null() } else { ty.clone() };
         }
         let known = || self.scope.names.keys().map(String::as_str).chain(self.frames.iter().map(|frame| frame.name));
         let help = habits::name(name)
@@ -369,7 +376,7 @@ impl<'a> Checker<'a> {
             }
             Type::List(_) if lenient => Type::union([ty.item(), Type::Null]),
             Type::List(_) => ty.item(),
-            Type::Text if !lenient => Type::Text,
+            Type::Text | Type::Word(_) if !lenient => Type::Text,
             _ => Type::Any,
         }
     }
@@ -391,9 +398,11 @@ impl<'a> Checker<'a> {
     }
 
     fn parts(&mut self, parts: &'a [Node], what: &str) -> Type {
-        for part in parts {
+        for (at, part) in parts.iter().enumerate() {
             let before = self.problems.len();
+            self.guarded += usize::from(at > 0);
             self.truth(part, what);
+            self.guarded -= usize::from(at > 0);
             // The `||` of other languages gives the first value that is there.
             if let Some(problem) = self.problems.get_mut(before..).and_then(<[Problem]>::last_mut)
                 && what.starts_with("`||`")
@@ -514,7 +523,9 @@ impl<'a> Checker<'a> {
         };
         let frame = |(name, (ty, settled)): (&'a String, (Type, bool))| Frame { name, ty, settled };
         self.frames.extend(params.iter().zip(types).map(frame));
+        self.guarded += 1;
         let ty = self.infer(body, false);
+        self.guarded -= 1;
         if matches!(function.name, "filter" | "all" | "some") && ty.kinds() & takes::BOOL == 0 {
             let message =
                 format!("the closure must give true or false, and `{}` is {}", self.text(body), ty.describe());

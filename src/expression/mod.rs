@@ -30,7 +30,7 @@ pub use habits::similar;
 pub use meter::{LIST, OPERATIONS, TEXT};
 pub use scan::invisible;
 pub use template::Template;
-pub use tree::Asked;
+pub use tree::{Asked, Compared};
 pub use types::{Field, Fields, Type, Types};
 
 /// A parsed expression. Plain data: cheap to clone, safe to share between threads.
@@ -130,6 +130,11 @@ impl Expression {
     /// What it asks for, as name and fields: whether that is missing or null is known to its author.
     pub fn asks(&self) -> Asked {
         self.0.tree.asks()
+    }
+
+    /// The constant texts that names and their fields are compared with.
+    pub fn compared(&self) -> Vec<Compared> {
+        self.0.tree.compared()
     }
 
     /// The type it gives in a scope of these types, and every problem.

@@ -152,13 +152,13 @@ fn open(schema: &Map<String, Json>) -> bool {
     !closed || schema.contains_key("patternProperties")
 }
 
-/// Only the kind counts, not the value.
+/// Of what is no text only the kind counts, not the value.
 fn literal(json: &Json) -> Type {
     match json {
         Json::Null => Type::Null,
         Json::Bool(_) => Type::Bool,
         Json::Number(_) => Type::Number,
-        Json::String(_) => Type::Text,
+        Json::String(text) => Type::word([text.clone()]),
         Json::Array(_) => Type::List(Box::new(Type::Any)),
         Json::Object(_) => Type::map(),
     }

@@ -26,6 +26,18 @@ impl Asked {
     }
 }
 
+/// What a value is compared with: `error.type == 'x'`, `error.type in ['x', 'y']`, `starts_with(error.type, 'x')`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Compared {
+    /// What is compared, as name and fields.
+    pub path: Vec<String>,
+    pub text: String,
+    /// Whether the text is the whole of what is asked for, or only its beginning.
+    pub whole: bool,
+    /// Where the text stands.
+    pub range: Range<usize>,
+}
+
 #[derive(Debug, Clone)]
 pub(super) struct Node {
     pub kind: Kind,
@@ -195,6 +207,51 @@ impl Node {
         }
         for child in self.children() {
             child.collect(bound, reads);
+        }
+        bound.truncate(outer);
+    }
+
+    /// The constant texts that names and their fields are compared with. Parameters of closures are none of these names.
+    pub fn compared(&self) -> Vec<Compared> {
+        let mut found = Vec::new();
+        self.collect_compared(&mut Vec::new(), &mut found);
+        found
+    }
+
+    fn collect_compared<'a>(&'a self, bound: &mut Vec<&'a str>, found: &mut Vec<Compared>) {
+        let mut note = |what: &Node, with: &Node, whole: bool| {
+            if let (Some((name, _, fields)), Kind::Constant(Value::Text(text))) = (what.path(), &with.kind)
+                && !bound.contains(&name)
+            {
+                let path = std::iter::once(name.to_owned()).chain(fields).collect();
+                found.push(Compared { path, text: text.clone(), whole, range: with.span.clone() });
+            }
+        };
+        match &self.kind {
+            Kind::Binary { operator, left, right } if operator.is_equality() => {
+                note(left, right, true);
+                note(right, left, true);
+            }
+            Kind::Binary { operator: Operator::In, left, right } => {
+                if let Kind::List(items) = &right.kind {
+                    items.iter().for_each(|item| note(left, item, true));
+                }
+            }
+            Kind::Call { function, args, .. } => match (function.as_str(), args.as_slice()) {
+                ("starts_with", [what, with]) => note(what, with, false),
+                ("contains", [Node { kind: Kind::List(items), .. }, what]) => {
+                    items.iter().for_each(|item| note(what, item, true));
+                }
+                _ => {}
+            },
+            _ => {}
+        }
+        let outer = bound.len();
+        if let Kind::Closure { params, .. } = &self.kind {
+            bound.extend(params.iter().map(String::as_str));
+        }
+        for child in self.children() {
+            child.collect_compared(bound, found);
         }
         bound.truncate(outer);
     }

@@ -1,6 +1,6 @@
 //! What is known about a value before there is one. Unknown is [`Type::Any`], and nothing is said about it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -16,6 +16,8 @@ pub enum Type {
     Bool,
     Number,
     Text,
+    /// A text that is one of these.
+    Word(Arc<BTreeSet<String>>),
     Time,
     Duration,
     List(Box<Type>),
@@ -62,6 +64,8 @@ impl FromIterator<(String, Field)> for Known {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Types {
     pub names: BTreeMap<String, Type>,
+    /// Those that are null on some way to the place.
+    pub nulls: BTreeSet<String>,
     /// What to do instead of reading a name that is not there.
     pub hints: BTreeMap<String, String>,
     /// What the conditions around ask for: that it may be missing is known to the author. `None` where nobody has
@@ -96,6 +100,9 @@ impl Type {
     /// Any one of these. None is [`Type::Any`], and so are too many.
     pub fn union(types: impl IntoIterator<Item = Type>) -> Type {
         let mut members: Vec<Type> = Vec::new();
+        let mut words: BTreeSet<String> = BTreeSet::new();
+        // Where the first of them stood, for messages.
+        let mut place = None;
         for ty in types {
             if members.len() > MEMBERS {
                 return Type::Any;
@@ -104,14 +111,24 @@ impl Type {
                 Type::Any => return Type::Any,
                 Type::Union(inner) => {
                     for ty in inner {
-                        if !members.contains(&ty) {
+                        if let Type::Word(more) = ty {
+                            place.get_or_insert(members.len());
+                            words.extend(more.iter().cloned());
+                        } else if !members.contains(&ty) {
                             members.push(ty);
                         }
                     }
                 }
+                Type::Word(more) => {
+                    place.get_or_insert(members.len());
+                    words.extend(more.iter().cloned());
+                }
                 ty if members.contains(&ty) => {}
                 ty => members.push(ty),
             }
+        }
+        if let Some(place) = place.filter(|_| !members.contains(&Type::Text)) {
+            members.insert(place.min(members.len()), Type::Word(Arc::new(words)));
         }
         if members.len() > 1 { Type::Union(members) } else { members.pop().unwrap_or(Type::Any) }
     }
@@ -123,7 +140,7 @@ impl Type {
             Type::Null => "null".to_owned(),
             Type::Bool => "true/false".to_owned(),
             Type::Number => "number".to_owned(),
-            Type::Text => "text".to_owned(),
+            Type::Text | Type::Word(_) => "text".to_owned(),
             Type::Time => "time".to_owned(),
             Type::Duration => "duration".to_owned(),
             Type::List(item) if **item == Type::Any => "list".to_owned(),
@@ -148,13 +165,43 @@ impl Type {
             Type::Null => takes::NULL,
             Type::Bool => takes::BOOL,
             Type::Number => takes::NUMBER,
-            Type::Text => takes::TEXT,
+            Type::Text | Type::Word(_) => takes::TEXT,
             Type::Time => takes::TIME,
             Type::Duration => takes::DURATION,
             Type::List(_) => takes::LIST,
             Type::Map(_) => takes::MAP,
             Type::Union(members) => members.iter().fold(0, |kinds, member| kinds | member.kinds()),
         }
+    }
+
+    /// A text that is one of these; any text where there are none.
+    pub fn word(texts: impl IntoIterator<Item = String>) -> Type {
+        let texts: BTreeSet<String> = texts.into_iter().collect();
+        if texts.is_empty() { Type::Text } else { Type::Word(Arc::new(texts)) }
+    }
+
+    /// What a part of it is: one of a word is no longer one of the words.
+    pub(super) fn part(self) -> Type {
+        match self {
+            Type::Word(_) => Type::Text,
+            Type::Union(members) => Type::union(members.into_iter().map(Type::part)),
+            other => other,
+        }
+    }
+
+    /// The texts that it may be, where they are known.
+    pub(super) fn words(&self) -> Option<&BTreeSet<String>> {
+        match self {
+            Type::Word(words) => Some(words),
+            Type::Union(members) if !members.contains(&Type::Any) => members.iter().find_map(Type::words),
+            _ => None,
+        }
+    }
+
+    /// Whether both are of one kind, whatever they hold.
+    pub fn is_like(&self, other: &Type) -> bool {
+        let text = |ty: &Type| matches!(ty, Type::Text | Type::Word(_));
+        std::mem::discriminant(self) == std::mem::discriminant(other) || text(self) && text(other)
     }
 
     /// What the items are, where it is a list.
@@ -182,6 +229,20 @@ impl Type {
             }
             Type::Union(members) => Type::union(members.iter().map(Type::outside)),
             other => other.clone(),
+        }
+    }
+
+    /// The same, or null.
+    pub fn or_null(self) -> Type {
+        match self {
+            Type::Null => Type::Null,
+            Type::Any => Type::Union(vec![Type::Any, Type::Null]),
+            Type::Union(members) if members.contains(&Type::Null) => Type::Union(members),
+            Type::Union(mut members) => {
+                members.push(Type::Null);
+                Type::Union(members)
+            }
+            other => Type::Union(vec![other, Type::Null]),
         }
     }
 

@@ -6,6 +6,7 @@ mod blocks;
 mod http;
 mod messages;
 mod moment;
+mod patterns;
 mod place;
 mod plain;
 mod schemas;
@@ -31,6 +32,7 @@ pub(super) fn check(document: &Document, home: &Home) -> Vec<Diagnostic> {
     ids(&all, &mut complaints);
     place::check(document, &mut complaints);
     messages::check(document, &mut complaints);
+    patterns::check(document, &mut complaints);
     let known = known(document);
     let mut meant = BTreeSet::new();
     http::defaults(document, &mut complaints);
@@ -53,8 +55,10 @@ pub(super) fn check(document: &Document, home: &Home) -> Vec<Diagnostic> {
         plain::text(&assignment.value, &BTreeSet::from(["input", "run"]), &mut meant, &mut complaints);
     }
     schemas::check(document, &mut complaints);
-    types::check(document, &mut complaints);
-    flow::check(document, meant, &mut complaints);
+    let mut flowing = Vec::new();
+    let reach = flow::check(document, meant, &mut flowing);
+    types::check(document, &reach.nulls, &mut complaints);
+    complaints.append(&mut flowing);
     // A name that is lost with its handler need not be called unused.
     let lost: Vec<Span> = complaints.iter().filter(|c| c.code == Code::LostWrite).map(|c| c.span).collect();
     complaints.retain(|c| c.code != Code::UnusedName || !lost.contains(&c.span));

@@ -13,8 +13,8 @@ use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::expression::{OPERATIONS, Scope, World};
 use crate::syntax::verbs::{Try, While};
 use crate::syntax::{
-    Action, Branch, Condition, Document, Leaves, Level, Nature, OnError, Part, Place, Step, StepId, Written,
-    walk as all,
+    Action, Branch, Condition, Document, Leaves, Level, Named, Nature, OnError, Outcome, Part, Place, Signal, Step,
+    StepId, Written, walk as all,
 };
 use crate::value::{Time, Value};
 
@@ -25,6 +25,8 @@ pub(crate) struct Reach {
     pub ends: bool,
     /// The steps that no way leads to.
     pub never: BTreeSet<StepId>,
+    /// The names that are null on some way to a step, where no condition stands between.
+    pub nulls: BTreeMap<StepId, BTreeSet<String>>,
 }
 
 pub(crate) fn reach(document: &Document) -> Reach {
@@ -33,8 +35,8 @@ pub(crate) fn reach(document: &Document) -> Reach {
 }
 
 /// `read` are names that were meant to be read, and are complained about for that.
-pub(super) fn check(document: &Document, read: BTreeSet<String>, complaints: &mut Vec<Diagnostic>) {
-    walk(document, read, complaints);
+pub(super) fn check(document: &Document, read: BTreeSet<String>, complaints: &mut Vec<Diagnostic>) -> Reach {
+    walk(document, read, complaints)
 }
 
 fn walk(document: &Document, mut read: BTreeSet<String>, complaints: &mut Vec<Diagnostic>) -> Reach {
@@ -64,7 +66,9 @@ fn walk(document: &Document, mut read: BTreeSet<String>, complaints: &mut Vec<Di
             constants.insert(at, Rc::new(value));
         }
     }
-    let begin = Known { surely: start.clone(), perhaps: start, constants: Rc::new(constants), reached: true };
+    let null = vars.iter().filter(|a| a.value.constant() == Some(Value::Null)).map(|a| a.name.as_str());
+    let nulls = names.set(null.filter(|name| !document.lost.contains(*name)));
+    let begin = Known { surely: start.clone(), perhaps: start, constants: Rc::new(constants), nulls, reached: true };
     let mut walk = Walk {
         document,
         names,
@@ -79,7 +83,8 @@ fn walk(document: &Document, mut read: BTreeSet<String>, complaints: &mut Vec<Di
     };
     let after = walk.list(steps, begin.clone());
     // A handler may run at any moment after the start: what the main line sets may be there.
-    let at_any_time = Known { perhaps: walk.visible.clone(), constants: Rc::default(), ..begin };
+    let at_any_time =
+        Known { perhaps: walk.visible.clone(), constants: Rc::default(), nulls: FixedBitSet::new(), ..begin };
     walk.messages(&at_any_time);
     let Walk { read, mut reach, .. } = walk;
     reach.ends |= after.reached;
@@ -144,6 +149,8 @@ struct Known {
     perhaps: FixedBitSet,
     /// The names whose value is the same on every way, of those that only the main line assigns.
     constants: Rc<BTreeMap<usize, Rc<Value>>>,
+    /// The names that are null on some way. What follows a condition may go with it, so behind one none is known.
+    nulls: FixedBitSet,
     /// Whether any way leads here.
     reached: bool,
 }
@@ -189,7 +196,8 @@ impl Known {
 
     /// What is known where something that has begun here was broken off: it may have touched all it touches.
     fn broken_off(&self, after: &Known, touched: &FixedBitSet) -> Known {
-        let mut known = Known { perhaps: after.perhaps.clone(), ..self.clone() };
+        let nulls = FixedBitSet::new();
+        let mut known = Known { perhaps: after.perhaps.clone(), nulls, ..self.clone() };
         known.forget(touched);
         known
     }
@@ -288,7 +296,19 @@ impl Walk<'_> {
         known
     }
 
-    fn step(&mut self, step: &Step, before: Known) -> Known {
+    fn step(&mut self, step: &Step, mut before: Known) -> Known {
+        let nulls = std::mem::take(&mut before.nulls);
+        if before.reached && !nulls.is_clear() {
+            let named = self.names.0.iter().filter(|(_, at)| nulls.contains(**at)).map(|(name, _)| (*name).to_owned());
+            self.reach.nulls.insert(step.number, named.collect());
+        }
+        before.nulls = self.nulls_inside(step, &nulls);
+        let mut after = self.ways(step, before);
+        after.nulls = self.nulls_behind(step, nulls);
+        after
+    }
+
+    fn ways(&mut self, step: &Step, before: Known) -> Known {
         self.reads(step, &before);
         // What a timeout or a lost race ends need not end itself.
         let ended = step.common.timeout.is_there() || matches!(step.action, Action::Race(_));
@@ -322,6 +342,119 @@ impl Walk<'_> {
             after = after.meet(before);
         }
         after
+    }
+
+    /// What of this is still null at the beginning of the lists that surely run with the step.
+    fn nulls_inside(&self, step: &Step, nulls: &FixedBitSet) -> FixedBitSet {
+        let beside = match &step.action {
+            _ if step.common.when.is_there() => return FixedBitSet::new(),
+            Action::Do(_) | Action::Try(_) => return nulls.clone(),
+            Action::Parallel(_) | Action::Race(_) => self.touched_inside(step),
+            Action::Set(_)
+            | Action::Http(_)
+            | Action::Activity(_)
+            | Action::Wait(_)
+            | Action::If(_)
+            | Action::Switch(_)
+            | Action::For(_)
+            | Action::While(_)
+            | Action::Send(_)
+            | Action::Return(_)
+            | Action::Fail(_)
+            | Action::Break(_)
+            | Action::Continue(_)
+            | Action::Log(_) => return FixedBitSet::new(),
+        };
+        let mut nulls = nulls.clone();
+        nulls.difference_with(&beside);
+        nulls
+    }
+
+    /// What of this is still null behind the step, and what the step itself leaves as null.
+    fn nulls_behind(&self, step: &Step, mut nulls: FixedBitSet) -> FixedBitSet {
+        let leaves = |step: &Step| matches!(step.nature(), Nature::Exit(_));
+        if leaves(step) || step.children().iter().any(|child| all(child.steps).into_iter().any(leaves)) {
+            // Whoever is still here may be so because it is not null.
+            return FixedBitSet::new();
+        }
+        nulls.difference_with(&self.touched_inside(step));
+        if matches!(&step.action, Action::Wait(wait) if wait.awaited().is_some_and(|awaited| awaited.until.is_there()))
+        {
+            nulls.difference_with(&self.beside);
+        }
+        let sure = !step.common.when.is_there();
+        if let Action::Set(set) = &step.action {
+            for assignment in set.assignments.items() {
+                if let Some(at) = self.names.number(&assignment.name) {
+                    nulls.grow(self.names.0.len());
+                    nulls.set(at, sure && assignment.value.constant() == Some(Value::Null));
+                }
+            }
+        }
+        if let Some(at) = self.saves(step) {
+            let skips = step.on_error() == OnError::Skip && !matches!(step.action, Action::For(_));
+            // Where `on-timeout` ran, nothing is assigned.
+            let stays = step.common.on_timeout.is_there() && nulls.contains(at);
+            nulls.grow(self.names.0.len());
+            nulls.set(at, sure && (skips || stays || self.is_null(step)));
+        }
+        nulls
+    }
+
+    fn touched_inside(&self, step: &Step) -> FixedBitSet {
+        let mut set = FixedBitSet::with_capacity(self.names.0.len());
+        step.children().iter().for_each(|child| set.union_with(&self.names.touched(child.steps)));
+        set
+    }
+
+    /// Whether the step ends with null on some way, errors aside.
+    fn is_null(&self, step: &Step) -> bool {
+        let list = |steps: &[Step]| steps.last().is_none_or(|last| self.ends_null(last));
+        let part = |part: &Part<Vec<Step>>| part.get().map_or(!part.is_there(), |steps| list(steps));
+        match step.action.outcome() {
+            Outcome::Nothing => !matches!(step.nature(), Nature::Exit(_)),
+            Outcome::Null => true,
+            Outcome::Message(name) => {
+                let declared = |signal: &&Named<Signal>| Some(signal.name.as_str()) == name;
+                let signal = self.document.header.signals.items().iter().find(declared);
+                signal.is_some_and(|signal| !signal.keys.payload.is_there())
+            }
+            Outcome::Reply(_) | Outcome::Answer(_) | Outcome::Items | Outcome::Branches(_) | Outcome::Winner(_) => {
+                false
+            }
+            Outcome::Last => match &step.action {
+                Action::If(choice) => part(&choice.then) || part(&choice.otherwise),
+                Action::Switch(switch) => switch.ways.items().iter().any(|way| {
+                    let body = if way.keys.otherwise.is_there() { &way.keys.otherwise } else { &way.keys.body };
+                    body.get().is_some_and(|steps| list(steps))
+                }),
+                Action::Try(shield) => {
+                    let catches = shield.catches.items().iter();
+                    part(&shield.body) || catches.filter_map(|catch| catch.keys.body.get()).any(|steps| list(steps))
+                }
+                Action::Do(group) => part(&group.body),
+                Action::Set(_)
+                | Action::Http(_)
+                | Action::Activity(_)
+                | Action::Wait(_)
+                | Action::For(_)
+                | Action::While(_)
+                | Action::Parallel(_)
+                | Action::Race(_)
+                | Action::Send(_)
+                | Action::Return(_)
+                | Action::Fail(_)
+                | Action::Break(_)
+                | Action::Continue(_)
+                | Action::Log(_) => false,
+            },
+        }
+    }
+
+    /// The same of the last step of a list, which may be passed over.
+    fn ends_null(&self, step: &Step) -> bool {
+        let skips = step.on_error() == OnError::Skip && !matches!(step.action, Action::For(_));
+        skips || self.is_null(step) || step.common.when.is_there() && !matches!(step.nature(), Nature::Exit(_))
     }
 
     /// The number of the name that the result of a step is saved under.

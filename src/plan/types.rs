@@ -2,7 +2,7 @@
 
 mod scopes;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::check::{constant_key, schema_of};
@@ -11,10 +11,13 @@ use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::expression::{Asked, Field as TypeField, Fields as TypeFields, Type, Types};
 use crate::syntax::verbs::{Http, Wait};
 use crate::syntax::{
-    Action, Branch, Condition, Document, Node, OnError, Outcome, Part, Step, Written, WrittenKind, located_in,
+    Action, Branch, Condition, Document, Node, OnError, Outcome, Part, Step, StepId, Written, WrittenKind, located_in,
 };
 
-pub(super) fn check(document: &Document, complaints: &mut Vec<Diagnostic>) {
+type Nulls = BTreeMap<StepId, BTreeSet<String>>;
+
+/// `nulls`: which names are null on some way to a step.
+pub(super) fn check(document: &Document, nulls: &Nulls, complaints: &mut Vec<Diagnostic>) {
     let header = &document.header;
     let input = type_of(header.input.get());
     let names = BTreeMap::from([("input".to_owned(), input.clone())]);
@@ -24,7 +27,7 @@ pub(super) fn check(document: &Document, complaints: &mut Vec<Diagnostic>) {
     if let Some((value, stated)) = header.key.read() {
         key(document, (value, stated.span), &only_input, complaints);
     }
-    scopes::check(document, &first, complaints);
+    scopes::check(document, &first, nulls, complaints);
     let hint = "first values may read `input` and `run` only: assign it with a `set` step";
     let names = document.walk().into_iter().flat_map(Step::assigns).map(|(name, _)| name.to_owned());
     let vars = header.vars.items().iter().map(|a| a.name.clone());
@@ -118,7 +121,7 @@ fn may_be(ty: &Type, kinds: &[Type]) -> bool {
     match ty {
         Type::Any => true,
         Type::Union(members) => members.iter().any(|member| may_be(member, kinds)),
-        other => kinds.iter().any(|kind| std::mem::discriminant(kind) == std::mem::discriminant(other)),
+        other => kinds.iter().any(|kind| kind.is_like(other)),
     }
 }
 
@@ -259,7 +262,11 @@ fn result_type(document: &Document, step: &Step) -> Type {
         Outcome::Null => Type::Null,
         Outcome::Items if reports => Type::List(Box::new(closed(reported().into_iter().chain([("item", Type::Any)])))),
         Outcome::Items => Type::List(Box::new(Type::Any)),
-        Outcome::Winner(_) => closed([("winner", Type::Text), ("value", Type::Any)]),
+        Outcome::Winner(branches) => {
+            // A branch that could not be read has a name too.
+            let names = branches.iter().map(|branch| branch.name.clone()).filter(|_| document.lost.is_empty());
+            closed([("winner", Type::word(names)), ("value", Type::Any)])
+        }
         Outcome::Branches(branches) => {
             let of = |_: &Branch| if reports { closed(reported()) } else { Type::Any };
             let known = branches.iter().map(|b| (b.name.clone(), TypeField { ty: of(b), required: true })).collect();

@@ -7,6 +7,8 @@ use crate::expression::Problem;
 use crate::expression::tree::{Asked, Kind, Node};
 use crate::expression::types::{Fields, Type};
 
+const REQUIRE: &str = "let the schema require it, ";
+
 pub(super) struct Perhaps {
     place: Vec<String>,
     /// The whole of the fields that are read one from the other: `?` at the last of them allows for all.
@@ -61,7 +63,7 @@ impl Checker<'_> {
     fn allowing(&self, node: &Node, base: &Node, name: &str) -> String {
         let (whole, base) = (self.text(node), self.text(base));
         let lenient = if whole.ends_with(']') { format!("{base}?[\"{name}\"]") } else { format!("{base}?.{name}") };
-        format!("let the schema require it, allow for that with `{lenient}`, or give another value: `{whole} ?? …`")
+        format!("{REQUIRE}allow for that with `{lenient}`, or give another value: `{whole} ?? …`")
     }
 
     /// What was noted of the fields that this one is read from has its way forward here.
@@ -70,7 +72,10 @@ impl Checker<'_> {
         let help = self.allowing(node, base, name);
         for found in self.perhaps.iter_mut().skip(from).filter(|found| place.starts_with(&found.place)) {
             found.chain = node.span.clone();
-            found.problem.help = Some(help.clone());
+            // What is a name has no schema.
+            let named = found.null && found.place.len() == 1;
+            let help = help.strip_prefix(REQUIRE).filter(|_| named).unwrap_or(&help);
+            found.problem.help = Some(help.to_owned());
         }
     }
 
@@ -78,14 +83,20 @@ impl Checker<'_> {
     pub(super) fn perhaps_null(&mut self, ty: &Type, node: &Node) {
         let null = matches!(ty, Type::Union(members) if members.contains(&Type::Null));
         let Some(place) = node.place().filter(|_| null && self.scope.asked.is_some()) else { return };
-        if place.len() < 2 || !self.settled(node) {
+        let named = place.len() == 1;
+        let here = || self.guarded == 0 && place.iter().all(|name| self.scope.nulls.contains(name));
+        if if named { !here() } else { !self.settled(node) } {
             return;
         }
         let whole = self.text(node);
+        let message = match named {
+            true => format!("`{whole}` is null on some way to this step, and null fails here"),
+            false => format!("`{whole}` may be null, and null fails here"),
+        };
         let problem = Problem {
             code: "perhaps-missing",
             range: node.span.clone(),
-            message: format!("`{whole}` may be null, and null fails here"),
+            message,
             help: Some(format!("give another value in its place: `{whole} ?? …`")),
             warning: true,
         };

@@ -2,8 +2,10 @@
 
 use super::{Checker, MEANT};
 use crate::expression::functions::takes;
+use crate::expression::similar;
 use crate::expression::tree::{Kind, Node, Operator};
 use crate::expression::types::Type;
+use crate::value::Value;
 
 impl Checker<'_> {
     pub(super) fn binary(
@@ -49,6 +51,8 @@ impl Checker<'_> {
                 false => conversion(left.kinds() | right.kinds()),
             };
             self.report("type-mismatch", &node.span, message, help);
+        } else if operator.is_equality() && (self.never(a, left, b) || self.never(b, right, a)) {
+            // It is said.
         } else if node.is_constant() || (self.text(a) == self.text(b) && !a.calls("uuid")) {
             let message = format!("`{}` is always the same", self.text(node));
             self.report("constant-condition", &node.span, message, Some(MEANT.to_owned()));
@@ -60,13 +64,43 @@ impl Checker<'_> {
         Type::Bool
     }
 
+    /// Says where a value is compared with a constant text that it never is.
+    fn never(&mut self, node: &Node, ty: &Type, with: &Node) -> bool {
+        let (Some(words), Kind::Constant(Value::Text(text))) = (ty.words(), &with.kind) else { return false };
+        if words.contains(text) {
+            return false;
+        }
+        let known = words.iter().take(8).map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ");
+        let more = if words.len() > 8 { " …" } else { "" };
+        let help = match similar(text, words.iter().map(String::as_str)) {
+            Some(near) => format!("did you mean `{near}`? It is one of {known}{more}"),
+            None => format!("it is one of {known}{more}"),
+        };
+        let message = format!("`{}` is never `{text}`", self.text(node));
+        self.report("constant-condition", &with.span, message, Some(help));
+        true
+    }
+
+    /// The same for a list of texts: once, where it is none of them.
+    fn never_in(&mut self, node: &Node, ty: &Type, list: &[Node]) {
+        let Some(words) = ty.words() else { return };
+        let known = |item: &Node| !matches!(&item.kind, Kind::Constant(Value::Text(text)) if !words.contains(text));
+        let one = !list.iter().any(known);
+        list.iter().filter(|item| !known(item)).take(if one { 1 } else { list.len() }).for_each(|item| {
+            self.never(node, ty, item);
+        });
+    }
+
     fn membership(&mut self, node: &Node, item: (&Node, &Type), whole: (&Node, &Type)) {
         self.wants(whole.1, takes::LIST | takes::TEXT | takes::MAP, whole.0, "`in` looks into a list, a text or a map");
         let within = match whole.1 {
             Type::List(inner) => inner.kinds() | takes::NULL,
-            Type::Text | Type::Map(_) => takes::TEXT,
+            Type::Text | Type::Word(_) | Type::Map(_) => takes::TEXT,
             _ => takes::ANY,
         };
+        if let Kind::List(items) = &whole.0.kind {
+            self.never_in(item.0, item.1, items);
+        }
         if item.1.kinds() & within == 0 && item.1.kinds() & takes::NULL == 0 {
             let message = format!("cannot look for {} in {}", item.1.describe(), whole.1.describe());
             self.report("type-mismatch", &node.span, message, None);

@@ -91,7 +91,7 @@ static FUNCTIONS: &[Function] = &[
     row("reversed", &[LIST], 1, same, Run::Native(list::reversed)),
     row("round", &[NUMBER, NUMBER], 1, number_type, Run::Native(number::round)),
     row("seconds", &[NUMBER], 1, duration, Run::Native(calendar::seconds)),
-    row("slice", &[LIST | TEXT, NUMBER, NUMBER], 2, same, Run::Native(list::sliced)),
+    row("slice", &[LIST | TEXT, NUMBER, NUMBER], 2, part, Run::Native(list::sliced)),
     row("some", &[LIST, CLOSURE], 2, truth, Run::Each(Each::Some)),
     row("sorted", &[LIST, CLOSURE], 1, same, Run::Each(Each::Sorted)),
     row("split", &[TEXT, TEXT], 2, |_| Type::List(Box::new(Type::Text)), Run::Native(text::split)),
@@ -199,6 +199,9 @@ fn place(_: &[Type]) -> Type {
 }
 fn same(args: &[Type]) -> Type {
     args.first().cloned().unwrap_or(Type::Any)
+}
+fn part(args: &[Type]) -> Type {
+    args.first().cloned().unwrap_or(Type::Any).part()
 }
 fn item(args: &[Type]) -> Type {
     args.first().map_or(Type::Any, Type::item)

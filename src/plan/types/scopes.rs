@@ -5,8 +5,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    a, awaited_type, check_condition, error_type, may_be, no_calls, no_calls_in, payload_type, result, result_type,
-    run_type, takes, written,
+    Nulls, a, awaited_type, check_condition, error_type, may_be, no_calls, no_calls_in, payload_type, result,
+    result_type, run_type, takes, written,
 };
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::expression::{Type, Types};
@@ -21,8 +21,9 @@ use crate::syntax::{
 
 const PASSES: usize = 3;
 
-pub(super) fn check(document: &Document, first: &Types, complaints: &mut Vec<Diagnostic>) {
-    let mut walk = Walk { document, known: BTreeMap::new(), found: BTreeMap::new(), levels: 0, complaints: Vec::new() };
+pub(super) fn check(document: &Document, first: &Types, nulls: &Nulls, complaints: &mut Vec<Diagnostic>) {
+    let mut walk =
+        Walk { document, nulls, known: BTreeMap::new(), found: BTreeMap::new(), levels: 0, complaints: Vec::new() };
     for _ in 0..PASSES {
         walk.document(first);
         walk.complaints.clear();
@@ -47,6 +48,8 @@ struct Scope {
 
 struct Walk<'a> {
     document: &'a Document,
+    /// Names that are null on some way to a step.
+    nulls: &'a Nulls,
     /// Types of names by level, as far as earlier passes found them.
     known: BTreeMap<(usize, String), Type>,
     found: BTreeMap<(usize, String), Vec<Type>>,
@@ -229,7 +232,15 @@ impl<'a> Walk<'a> {
     fn step(&mut self, step: &'a Step, scope: &Scope, outer: &BTreeSet<String>) {
         for used in uses(step) {
             match used.sees {
-                Sees::Nothing => self.expression(step, &used, scope),
+                Sees::Nothing => match self.nulls.get(&step.number) {
+                    // Behind a `when` it may be known that there is something.
+                    Some(nulls) if used.key == "when" || !step.common.when.is_there() => {
+                        let mut scope = scope.clone();
+                        scope.types.nulls = nulls.clone();
+                        self.expression(step, &used, &scope);
+                    }
+                    Some(_) | None => self.expression(step, &used, scope),
+                },
                 Sees::Payload => self.expression(step, &used, &with(scope, "payload", self.awaited(step))),
                 // They are checked with the lists whose names they see.
                 Sees::Item | Sees::Error => {}
