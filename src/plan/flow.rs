@@ -346,8 +346,10 @@ impl Walk<'_> {
 
     /// What of this is still null at the beginning of the lists that surely run with the step.
     fn nulls_inside(&self, step: &Step, nulls: &FixedBitSet) -> FixedBitSet {
+        if step.common.when.is_there() {
+            return FixedBitSet::new();
+        }
         let beside = match &step.action {
-            _ if step.common.when.is_there() => return FixedBitSet::new(),
             Action::Do(_) | Action::Try(_) => return nulls.clone(),
             Action::Parallel(_) | Action::Race(_) => self.touched_inside(step),
             Action::Set(_)
