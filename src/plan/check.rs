@@ -76,7 +76,7 @@ fn action(document: &Document, step: &Step, known: &BTreeSet<&str>, complaints: 
             activity::step(document, step, call, complaints);
             retry_misfit(&call.retry, complaints);
         }
-        Action::Wait(wait) => moment::wait(step, wait, known, complaints),
+        Action::Wait(wait) => moment::wait(document, step, wait, known, complaints),
         Action::Fail(fail) => own_types(fail, complaints),
         Action::Set(_)
         | Action::If(_)
@@ -142,7 +142,10 @@ fn reads(expression: &Expression, name: &str) -> bool {
 
 fn ids(steps: &[&Step], complaints: &mut Vec<Diagnostic>) {
     let mut seen: BTreeMap<&str, Span> = BTreeMap::new();
-    for (id, stated) in steps.iter().filter_map(|step| step.common.id.read()) {
+    // The first is the first in the text, where handlers stand before the steps.
+    let mut stated: Vec<_> = steps.iter().filter_map(|step| step.common.id.read()).collect();
+    stated.sort_by_key(|(_, stated)| stated.span.start);
+    for (id, stated) in stated {
         if let Some(first) = seen.insert(id, stated.span) {
             complaints.push(
                 Diagnostic::error(Code::DuplicateId, stated.span, format!("the id `{id}` stands twice"))
@@ -254,13 +257,29 @@ fn empty(step: &Step, complaints: &mut Vec<Diagnostic>) {
         let help = match child.role {
             Role::Then => "write what is to be done, or turn the condition round with `!( … )`",
             Role::Else if matches!(step.action, Action::If(_)) => "remove it",
-            Role::Do if child.key != step.verb_span => "write what is to be done",
+            Role::Do | Role::Try => "write what is to be done, or remove the step",
             Role::Finally => "remove it",
             Role::OnTimeout => "the timeout is passed over in silence: say so with a `log` step",
-            // An empty way, branch or catch says that nothing is to be done there.
-            Role::Else | Role::Do | Role::Way(_) | Role::Try | Role::Catch(_) | Role::Branch(_) => continue,
+            Role::Branch(name) if matches!(step.action, Action::Race(_)) => {
+                let message = format!("the branch `{name}` has no steps, so it wins at once");
+                warn(child.key, message, "write what it waits for, or remove it");
+                continue;
+            }
+            // Beside others that do something it says that here nothing is to be done.
+            Role::Else | Role::Way(_) | Role::Catch(_) | Role::Branch(_) => continue,
         };
         warn(child.key, format!("`{}` has no steps", child.role), help);
+    }
+    let mut beside = step.children().into_iter().filter(|child| match child.role {
+        Role::Way(_) | Role::Branch(_) => true,
+        Role::Else => matches!(step.action, Action::Switch(_)),
+        Role::Then | Role::Do | Role::Try | Role::Catch(_) | Role::Finally | Role::OnTimeout => false,
+    });
+    if !matches!(step.action, Action::Race(_))
+        && beside.next().is_some_and(|first| first.steps.is_empty())
+        && beside.all(|child| child.steps.is_empty())
+    {
+        warn(step.verb_span, format!("this `{}` has no steps at all", step.verb().name), "write what is to be done");
     }
     if let Action::Set(set) = &step.action
         && set.assignments.get().is_some_and(Vec::is_empty)

@@ -114,9 +114,13 @@ impl Lowering {
             }
             Err(errors) => {
                 for error in errors {
-                    let span = node.at_pointer(&error.pointer).span;
+                    let at = node.at_pointer(&error.pointer);
+                    let span = at.span;
                     let message = format!("not a JSON Schema: {}", error.message);
-                    self.complaints.push(Diagnostic::error(Code::Schema, span, message));
+                    let by_hand =
+                        error.pointer.ends_with("/required") && matches!(at.kind, crate::syntax::Kind::Bool(_));
+                    let help = by_hand.then(|| "`required` is a list of names beside `properties`".to_owned());
+                    self.complaints.push(Diagnostic::error(Code::Schema, span, message).maybe_help(help));
                 }
                 None
             }

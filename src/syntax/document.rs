@@ -159,8 +159,13 @@ pub fn located_in(problem: &Problem, place: Place, text: &str) -> crate::diagnos
 
 /// The `${…}` that a byte of the text belongs to.
 fn hole_around(text: &str, at: usize) -> Option<&str> {
-    let start = text.get(..=at.min(text.len().saturating_sub(1)))?.rfind("${")?;
+    let start = hole_before(text, at)?;
     let rest = text.get(start..)?;
     let end = rest.get(at - start..)?.find('}').map_or(rest.len(), |end| at - start + end + 1);
     rest.get(..end)
+}
+
+/// Where the last `${` begins that does not begin behind this byte.
+pub(super) fn hole_before(text: &str, at: usize) -> Option<usize> {
+    text.match_indices("${").map(|(start, _)| start).take_while(|start| *start <= at).last()
 }

@@ -2,8 +2,11 @@
 
 use rust_decimal::prelude::ToPrimitive;
 
-use super::keys::{Key, VERBS, Verb};
-use super::tree::{Kind, Node};
+use super::header::Header;
+use super::keys::{Form, Key, VERBS, Verb};
+use super::part::Keyed;
+use super::step::Common;
+use super::tree::{Entry, Kind, Node};
 use crate::value::{Decimal, Duration, Value, to_json};
 
 /// The key that goes by another name elsewhere, where it may stand here.
@@ -19,18 +22,18 @@ pub(super) fn key<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Optio
         "response" | "schema" => &["reply", "payload"],
         "status" | "statuses" | "accept" | "success" => &["expect"],
         "output" | "result" | "returning" | "as" | "store" | "assign" | "register" => &["save", "returns"],
-        "condition" | "only-if" | "unless" | "skip-if" | "case" | "if" => &["when"],
+        "condition" | "only-if" | "unless" | "skip-if" | "case" | "if" => &["when", "check"],
         "then" | "steps" | "body" | "actions" => &["do"],
         "default" | "otherwise" => &["else"],
         "except" | "rescue" | "on-failure" => &["catch"],
         "ensure" | "always" | "cleanup" => &["finally"],
         "errors" | "exception" => &["error"],
-        "items" | "of" | "over" | "each" | "foreach" | "for-each" | "list" => &["in"],
+        "items" | "of" | "over" | "each" | "foreach" | "for-each" | "list" | "range" => &["in"],
         "concurrency" | "max-parallel" | "workers" => &["parallel"],
         "arguments" | "params-list" => &["args"],
         "task-queue" => &["queue"],
         "handler" | "on" | "run" => &["do"],
-        "validate" | "guard" | "allowed" => &["check"],
+        "validate" | "guard" | "allowed" | "when" => &["check"],
         "retries" | "retires" => &["retry"],
         "max" | "maximum" | "times" | "count" | "max-attempts" | "limit" => &["attempts"],
         "interval" | "delay" | "initial" | "initial-interval" | "wait" => &["first"],
@@ -48,54 +51,62 @@ pub(super) fn key<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Optio
     meant.iter().find_map(|word| known.iter().find(|key| *key == word)).copied()
 }
 
-/// The verb, or the way, that goes by another name elsewhere.
-pub(super) fn verb(word: &str) -> Option<&'static str> {
+/// The verbs that go by another name elsewhere.
+pub(super) fn verbs(word: &str) -> Option<&'static [&'static str]> {
     Some(match word.to_ascii_lowercase().replace('_', "-").as_str() {
-        "sleep" | "delay" | "pause" | "timer" | "until" => "did you mean `wait`?",
-        "call" | "request" | "rest" | "fetch" | "get" | "post" | "put" | "delete" | "api" | "webhook" => {
-            "did you mean `http`?"
-        }
-        "assign" | "let" | "var" | "vars" | "variables" | "update" => "did you mean `set`?",
-        "print" | "echo" | "debug" | "note" => "did you mean `log`?",
-        "throw" | "raise" | "error" | "abort" => "did you mean `fail`?",
-        "end" | "exit" | "stop" | "finish" | "result" | "output" => "did you mean `return`?",
-        "case" | "choose" | "choice" | "match" => "did you mean `switch`?",
-        "foreach" | "for-each" | "each" | "loop" | "map" => "did you mean `for`?",
-        "repeat" => "did you mean `while`?",
-        "all" | "concurrently" | "branches" => "did you mean `parallel`?",
-        "any" | "first" => "did you mean `race`?",
-        "subprocess" | "child" | "workflow" => "did you mean `run`?",
-        "task" | "approval" | "human" => "did you mean `ask`?",
-        "goto" | "jump" | "next" => "there are no jumps: steps run in their order, `if` and `when` leave some out",
-        "elif" | "elsif" | "elseif" | "else-if" => ELIF,
-        "uses" | "type" | "kind" | "action" | "step" | "operation" => {
-            "the verb is a key of its own: `http: { … }`, `wait: 3d`, `log: text`"
-        }
-        "cron" | "schedule" | "every" | "at" => SCHEDULE,
-        "function" | "script" | "lambda" | "exec" | "command" => {
-            "a definition runs no code: `http` calls a service, `activity` a worker of yours"
-        }
-        "emit" | "publish" | "notify" => "did you mean `send`?",
+        "sleep" | "delay" | "pause" | "timer" | "until" => &["wait"],
+        "call" | "request" | "rest" | "fetch" | "get" | "post" | "put" | "delete" | "api" | "webhook" => &["http"],
+        "assign" | "let" | "var" | "vars" | "variables" | "update" => &["set"],
+        "print" | "echo" | "debug" | "note" => &["log"],
+        "throw" | "raise" | "error" | "abort" => &["fail"],
+        "end" | "exit" | "stop" | "finish" | "result" | "output" => &["return"],
+        "case" | "choose" | "choice" | "match" => &["switch"],
+        "loop" => &["for", "while"],
+        "foreach" | "for-each" | "each" | "map" => &["for"],
+        "repeat" => &["while"],
+        "all" | "concurrently" | "branches" => &["parallel"],
+        "any" | "first" => &["race"],
+        "emit" | "publish" | "notify" => &["send"],
+        "subprocess" | "child" | "workflow" => &["run"],
+        "task" | "approval" | "human" => &["ask"],
         _ => return None,
     })
 }
 
+/// What is meant by a word that is no verb, or what there is in its place.
+pub(super) fn verb(word: &str) -> Option<String> {
+    Some(match word.to_ascii_lowercase().replace('_', "-").as_str() {
+        "goto" | "jump" | "next" => JUMP.to_owned(),
+        "elif" | "elsif" | "elseif" | "else-if" | "else if" => ELIF.to_owned(),
+        "uses" | "type" | "kind" | "action" | "step" | "operation" => {
+            "the verb is a key of its own: `http: { … }`, `wait: 3d`, `log: text`".to_owned()
+        }
+        "cron" | "schedule" | "every" | "at" => SCHEDULE.to_owned(),
+        "function" | "script" | "lambda" | "exec" | "command" => {
+            "a definition runs no code: `http` calls a service, `activity` a worker of yours".to_owned()
+        }
+        _ => verbs(word).map(did_you_mean)?,
+    })
+}
+
+pub(super) fn did_you_mean(words: &[&str]) -> String {
+    let words: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();
+    format!("did you mean {}?", words.join(" or "))
+}
+
+const JUMP: &str = "there are no jumps: steps run in their order, `if` and `when` leave some out";
 const ELIF: &str = "several ways are a `switch`, or an `if` inside `else`";
 const SCHEDULE: &str = "a process has no schedule of its own: start a run from outside, over HTTP; inside it `while` repeats \
                         and `wait` takes a time, as in `${at(…)}`";
-const LENGTH: &str = "write the length alone: `wait: 3d`; a `timeout` beside `wait` bounds a wait for something";
 
-/// What to do for a key that has no other name here; `of` is what it was written in.
+/// What there is in place of a key that other tools have and this language has not; `of` is what it was written in.
 pub(super) fn elsewhere(word: &str, of: &str) -> Option<&'static str> {
     Some(match (word.to_ascii_lowercase().replace('_', "-").as_str(), of) {
-        ("for" | "duration" | "delay" | "time" | "seconds" | "minutes" | "hours" | "days" | "length", "`wait`") => {
-            LENGTH
-        }
         ("cron" | "schedule" | "schedules" | "every" | "trigger" | "triggers" | "interval", _) => SCHEDULE,
         ("on" | "when" | "if", "a definition") => {
             "a process is started from outside, over HTTP; what a run takes while it lives stands in `signals`"
         }
-        ("elif" | "elsif" | "elseif" | "else-if", _) => ELIF,
+        ("elif" | "elsif" | "elseif" | "else-if" | "else if", _) => ELIF,
         ("loop" | "repeat" | "times", _) => {
             "repeat with `while: condition`, or for each item with `for: item` and `in: list`, and `do` beside it"
         }
@@ -103,27 +114,88 @@ pub(super) fn elsewhere(word: &str, of: &str) -> Option<&'static str> {
         ("depends-on" | "needs" | "after" | "requires" | "dependencies", _) => {
             "steps run in the order written; what runs beside each other stands in `parallel`"
         }
-        ("next" | "goto" | "jump" | "transition", _) => {
-            "there are no jumps: steps run in their order, `if` and `when` leave some out"
-        }
+        ("next" | "goto" | "jump" | "transition", _) => JUMP,
         ("env" | "environment" | "secrets" | "config", _) => {
             "a definition knows nothing of its environment: addresses and credentials stand in `fermata.toml`"
         }
-        (verb, "a `catch`" | "a way") if super::keys::verb(verb).is_some() => "the steps stand below `do`: `do: [ … ]`",
         _ => return None,
     })
 }
 
+/// Where in the language a key of this name stands.
+pub(super) fn places(name: &str) -> Vec<String> {
+    let has = |keys: &[Key]| keys.iter().any(|key| key.name == name);
+    let inner = |form: Form| match form {
+        Form::Map(keys) | Form::MomentOr(keys) => has(keys),
+        _ => false,
+    };
+    let mut places = Vec::new();
+    if has(Common::KEYS) {
+        places.push("beside the verb of a step".to_owned());
+    }
+    for verb in VERBS {
+        if has(verb.beside) {
+            places.push(format!("beside `{}`", verb.name));
+        }
+        match verb.form {
+            Form::List(keys, what) if has(keys) => places.push(format!("in {what} of a `{}`", verb.name)),
+            form if inner(form) => places.push(format!("below the `{}` of a step", verb.name)),
+            _ => {}
+        }
+        // The words of `retry` are those of everyday: nobody who writes `on` elsewhere means that one.
+        for key in verb.beside {
+            if let Form::List(keys, what) = key.form
+                && has(keys)
+            {
+                places.push(format!("in {what}"));
+            }
+        }
+    }
+    for key in Header::KEYS {
+        match key.form {
+            Form::Named(keys, what) if has(keys) => places.push(format!("at {what}")),
+            form if inner(form) => places.push(format!("below `{}`", key.name)),
+            _ => {}
+        }
+    }
+    if has(Header::KEYS) {
+        places.push("at the top of the definition".to_owned());
+    }
+    places
+}
+
+/// A word by which a schema is known.
+pub(super) fn of_a_schema(word: &str) -> bool {
+    ["type", "properties", "required", "items", "additionalProperties", "enum", "const", "format", "$ref", "$defs"]
+        .contains(&word)
+}
+
 /// Two verbs in one step; `forked` where it has a `then` or an `else`.
-pub(super) fn together(one: &str, two: &str, forked: bool) -> String {
-    match (one, two) {
+pub(super) fn together(one: &Entry, two: &Entry, forked: bool) -> String {
+    match (one.key.as_str(), two.key.as_str()) {
+        (_, "parallel") if matches!(two.value.kind, Kind::Number(_)) => {
+            "`parallel` with a number stands beside `for`: so many items at once".to_owned()
+        }
+        ("if", "do") | ("do", "if") => "the steps of an `if` stand below `then`".to_owned(),
         ("if", other) | (other, "if") if !forked => {
-            format!("did you mean `when`? It runs the `{other}` only if the condition holds; an `if` has `then`")
+            let condition = if one.key == "if" { one } else { two };
+            format!("for this `{other}` alone write {}; an `if` has `then`", when(condition))
         }
         ("for" | "while", other) | (other, "for" | "while") => {
             format!("what is repeated stands below `do`, as a list of steps: `do: [ {{ {other}: … }} ]`")
         }
         _ => "make two steps of it: each begins with `- `".to_owned(),
+    }
+}
+
+/// The condition at a key of another name, as `when` has it.
+pub(super) fn when(entry: &Entry) -> String {
+    let turned = ["unless", "skip-if", "skip_if"].contains(&entry.key.to_ascii_lowercase().as_str());
+    match &entry.value.kind {
+        Kind::Text(text) if turned => format!("`when: \"!({})\"`", short(&text.text)),
+        Kind::Text(text) => format!("`when: {}`", short(&text.text)),
+        _ if turned => "`when: \"!( … )\"`".to_owned(),
+        _ => "`when: …`".to_owned(),
     }
 }
 
@@ -178,6 +250,42 @@ pub(super) fn moment(text: &str) -> Option<(String, String)> {
     }
 }
 
+/// A word for the length of a wait, or for its moment.
+pub(super) fn of_a_length(word: &str) -> bool {
+    let words = ["for", "every", "duration", "delay", "time", "at", "seconds", "minutes", "hours", "days", "length"];
+    words.contains(&word)
+}
+
+/// Whether these keys below `wait` are for something that may come or not.
+pub(super) fn awaits(entries: &[Entry]) -> bool {
+    entries.iter().any(|entry| ["until", "signal"].contains(&entry.key.as_str()))
+}
+
+/// A wait that has its length below a key, among these.
+pub(super) fn length_of_a_wait(entry: &Entry, among: &[Entry]) -> String {
+    let number = |n: &Decimal| {
+        let unit = match entry.key.as_str() {
+            "seconds" => "s",
+            "minutes" => "m",
+            "hours" => "h",
+            "days" => "d",
+            _ => return None,
+        };
+        Some(format!("{}{unit}", to_json(&Value::Number(*n))))
+    };
+    let length = match &entry.value.kind {
+        Kind::Text(text) => Some(short(&text.text)),
+        Kind::Number(n) => number(n),
+        _ => None,
+    };
+    let length = length.unwrap_or_else(|| "3d".to_owned());
+    match entry.key.as_str() {
+        _ if awaits(among) => format!("how long it waits at most stands beside `wait`: `timeout: {length}`"),
+        "every" => format!("write `wait: {length}`, in a `while` if it is to come again"),
+        _ => format!("write `wait: {length}`"),
+    }
+}
+
 /// What to write in place of a value that is none of the key's.
 pub(super) fn instead(key: &str, node: &Node) -> Option<String> {
     let never = match &node.kind {
@@ -215,7 +323,6 @@ pub(super) fn instead(key: &str, node: &Node) -> Option<String> {
 
 /// The verbs below whose key this key stands.
 pub(super) fn inside(name: &str) -> Vec<&'static str> {
-    use super::keys::Form;
     let within = |verb: &&Verb| match verb.form {
         Form::Map(keys) | Form::MomentOr(keys) | Form::List(keys, _) => keys.iter().any(|key: &Key| key.name == name),
         _ => false,
@@ -298,9 +405,10 @@ pub(super) fn is_word(text: &str) -> bool {
         && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
 }
 
-/// What an expression can read.
+/// What an expression can read, which `_` alone is not.
 pub(super) fn is_name(text: &str) -> bool {
-    text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+    text != "_"
+        && text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
         && text.len() <= 100
         && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }

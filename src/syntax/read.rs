@@ -2,15 +2,17 @@
 //! and the rest is read on.
 
 mod lists;
+mod mapping;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::document::{Assignment, Condition, Document, Place, Written, WrittenKind, located_in};
+use self::mapping::{Scope, Within};
+use super::document::{Assignment, Condition, Document, Place, Written, WrittenKind, hole_before, located_in};
 use super::header::Header;
-use super::keys::{self, Form, Key, Verb};
+use super::keys::{Form, Key};
 use super::meant;
 use super::part::{Item, Keyed, Kind as PartKind, Named, Part};
-use super::step::{Branch, Common, Level, Step, StepId};
+use super::step::{Branch, Level, Step, StepId};
 use super::tree::{Entry, Kind, Node, Text};
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::expression::{Expression, Problem, Template, similar};
@@ -18,13 +20,13 @@ use crate::value::{Decimal, Duration, Value, to_json};
 
 /// Reads the document out of a tree. `source` is the text the tree came from; empty for a frozen document.
 pub fn document(tree: Node, source: &str) -> (Option<Document>, Vec<Diagnostic>) {
-    let mut reader = Reader { source, complaints: Vec::new(), lost: BTreeSet::new(), item_and_list: false };
+    let mut reader = Reader { source, complaints: Vec::new(), lost: BTreeSet::new() };
     if !matches!(tree.kind, Kind::Map(_)) {
         let message = format!("a definition is a mapping of keys, this is {}", tree.describe());
         reader.error(Code::WrongShape, tree.span, message).help = Some("begin with `fermata: 1`".into());
         return (None, reader.complaints);
     }
-    let mut header = reader.fields(tree.entries(), tree.span, Header::KEYS, &[], "a definition", &|_| None);
+    let mut header = reader.fields(tree.entries(), tree.span, &Scope::of(Header::KEYS, "a definition"));
     let mut header = Header::take(&mut header);
     number(&mut header);
     (Some(Document { tree, header, lost: reader.lost }), reader.complaints)
@@ -108,6 +110,17 @@ impl Own {
 }
 
 impl Fields {
+    /// Notes that a key is meant here, if it is not here already: what follows from its absence is no second fault.
+    fn mean(&mut self, key: &'static str, entry: &Entry) {
+        if !self.has(key) {
+            self.0.push((key, Own { key: entry.key_span, span: entry.value.span, field: Field::Broken }));
+        }
+    }
+
+    fn has(&self, key: &str) -> bool {
+        self.0.iter().any(|(known, _)| *known == key)
+    }
+
     /// Takes a key out; of two that are written the first.
     pub fn take<T: PartKind>(&mut self, key: &str) -> Part<T> {
         match self.0.iter().position(|(known, _)| *known == key) {
@@ -121,8 +134,6 @@ struct Reader<'a> {
     source: &'a str,
     complaints: Vec<Diagnostic>,
     lost: BTreeSet<String>,
-    /// Whether a `for` was written with its list: `for: x in list`.
-    item_and_list: bool,
 }
 
 impl Reader<'_> {
@@ -150,74 +161,12 @@ impl Reader<'_> {
         self.lost.extend(words.map(str::to_owned));
     }
 
-    /// Reads the keys of a mapping that stands at `span`: `first` and `second` list what may stand here.
-    fn fields<'n>(
-        &mut self,
-        entries: impl IntoIterator<Item = &'n Entry> + Clone,
-        span: Span,
-        first: &'static [Key],
-        second: &'static [Key],
-        of: &str,
-        home: &dyn Fn(&str) -> Option<String>,
-    ) -> Fields {
-        let has_list = std::mem::take(&mut self.item_and_list);
-        let (mut fields, mut meant) = (Vec::new(), Vec::new());
-        for entry in entries.clone() {
-            let Some(key) = second.iter().chain(first).find(|k| k.name == entry.key) else {
-                meant.extend(self.unknown_key(entry, first, second, of, home));
-                continue;
-            };
-            fields.push((key.name, self.own(entry, key.form, None)));
-        }
-        let there = |key: &Key| entries.clone().into_iter().any(|entry| entry.key == key.name);
-        let said = |key: &&Key| meant.iter().any(|word| word == key.name) || has_list && key.name == "in";
-        let missing = first.iter().chain(second).filter(|k| k.required && !there(k));
-        let missing: Vec<&Key> = missing.filter(|key| !said(key)).collect();
-        for key in missing {
-            let at = entries.clone().into_iter().next().map_or(span, |e| e.key_span);
-            self.error(Code::MissingKey, at, format!("{of} wants the key `{}`", key.name)).help =
-                Some(format!("`{}`: {}", key.name, key.words));
-        }
-        Fields(fields)
+    /// `within`: the key is a verb, and these keys are its own.
+    fn own(&mut self, entry: &Entry, form: Form, within: Option<Within<'_>>) -> Own {
+        Own { key: entry.key_span, span: entry.value.span, field: self.field(entry, form, within) }
     }
 
-    fn unknown_key(
-        &mut self,
-        entry: &Entry,
-        first: &'static [Key],
-        second: &'static [Key],
-        of: &str,
-        home: &dyn Fn(&str) -> Option<String>,
-    ) -> Option<String> {
-        let name = entry.key.as_str();
-        self.lose(entry.value.span);
-        if let Some(where_to) = home(name) {
-            let message = format!("`{name}` means nothing for {of}");
-            self.error(Code::MisplacedKey, entry.key_span, message).help = Some(where_to);
-            return None;
-        }
-        let names = || second.iter().chain(first).map(|k| k.name);
-        let near = |other: Option<&str>| if other.is_some() { None } else { similar(name, names()) };
-        let other = meant::elsewhere(name, of);
-        let word = meant::key(name, names()).map(str::to_owned).or_else(|| near(other));
-        let help = match (&word, other) {
-            (Some(word), _) => format!("did you mean `{word}`?"),
-            (None, Some(other)) => other.to_owned(),
-            (None, None) => {
-                format!("expected one of {}", names().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", "))
-            }
-        };
-        self.error(Code::UnknownKey, entry.key_span, format!("`{name}` is not a key of {of}")).help = Some(help);
-        let steps = matches!(of, "a `catch`" | "a way") && keys::verb(name).is_some();
-        word.or_else(|| steps.then(|| "do".to_owned()))
-    }
-
-    /// `verb`: the key is a verb, and these keys are its own.
-    fn own(&mut self, entry: &Entry, form: Form, verb: Option<&'static Verb>) -> Own {
-        Own { key: entry.key_span, span: entry.value.span, field: self.field(entry, form, verb) }
-    }
-
-    fn field(&mut self, entry: &Entry, form: Form, verb: Option<&'static Verb>) -> Field {
+    fn field(&mut self, entry: &Entry, form: Form, within: Option<Within<'_>>) -> Field {
         let node = &entry.value;
         if matches!(node.kind, Kind::Broken) {
             self.lose(node.span);
@@ -275,7 +224,8 @@ impl Reader<'_> {
                 _ => self.shape(node, "`true`", Some("write `true`, or leave the key out")),
             },
             Form::Patterns => self.texts(node, "an error type or a list of them", |text| {
-                (!text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.*".contains(c)))
+                let number = text.bytes().all(|b| b.is_ascii_digit());
+                (!number && !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.*".contains(c)))
                     .then(|| text.to_owned())
             }),
             Form::Statuses => self.texts(node, "a status such as `200` or `2xx`, or a list of them", |text| {
@@ -287,11 +237,7 @@ impl Reader<'_> {
                 fits.then_some(lower)
             }),
             Form::Map(keys) => match node.kind {
-                Kind::Map(ref entries) => Field::Map(self.fields(entries, node.span, keys, &[], &of, &|name| {
-                    let verb = verb?;
-                    let beside = Common::KEYS.iter().chain(verb.beside).any(|key| key.name == name);
-                    beside.then(|| format!("it stands beside `{0}`: move it out, to the column of `{0}`", verb.name))
-                })),
+                Kind::Map(_) => self.map(entry, keys, within),
                 Kind::Text(ref text) if entry.key == "fail" && meant::is_word(&text.text) => {
                     let help = format!("write `fail: {{ error: {} }}`", text.text);
                     self.shape(node, "a mapping", Some(&help))
@@ -302,9 +248,7 @@ impl Reader<'_> {
                 }
             },
             Form::MomentOr(keys) => match &node.kind {
-                Kind::Map(entries) if !entries.is_empty() => {
-                    Field::Map(self.fields(entries, node.span, keys, &[], &of, &|_| None))
-                }
+                Kind::Map(entries) if !entries.is_empty() => self.map(entry, keys, within),
                 Kind::Number(n) => {
                     let message = format!("`{}` has no unit", to_json(&Value::Number(*n)));
                     self.error(Code::Duration, node.span, message).help = Some(DURATIONS.into());
@@ -374,7 +318,6 @@ impl Reader<'_> {
         if let Some((item, list)) = item {
             let help = format!("write `for: {}` and beside it `in: {}`", item.trim(), list.trim());
             self.error(Code::BadName, node.span, format!("`{}` is not a name", text.text)).help = Some(help);
-            self.item_and_list = true;
         } else if let Some(inner) = inner.filter(|inner| meant::is_name(inner)) {
             let help = format!("this must be constant; write the name alone: `save: {inner}`");
             self.error(Code::BadName, node.span, format!("`{}` is not a name", text.text)).help = Some(help);
@@ -389,7 +332,12 @@ impl Reader<'_> {
     fn name(&mut self, name: &str, span: Span) -> bool {
         let fits = meant::is_name(name);
         if !fits {
-            let help = "a name begins with a letter and holds letters, digits and `_`, so that expressions can use it";
+            let help = match name {
+                "_" => "expressions cannot read a name that is `_` alone",
+                _ => {
+                    "a name begins with a letter or `_` and holds letters, digits and `_`, so that expressions can use it"
+                }
+            };
             self.error(Code::BadName, span, format!("`{name}` is not a name")).help = Some(help.into());
         }
         fits
@@ -490,13 +438,19 @@ impl Reader<'_> {
     /// problem, and only once.
     fn sharper(&self, place: Place, text: &str, problem: &Problem) -> Place {
         let found = || {
-            let start = text.get(..problem.range.start)?.rfind("${")?;
+            let start = hole_before(text, problem.range.start)?;
             let line = text.get(start..)?.lines().next()?;
             let needle = line.get(..(problem.range.end - start).min(line.len()))?;
             let shown = self.source.get(place.span.start..place.span.end)?;
-            let mut places = shown.match_indices(needle);
-            let (at, _) = places.next().filter(|_| places.next().is_none())?;
-            let fits = problem.range.end - start <= needle.len();
+            let once = |needle: &str| {
+                let mut places = shown.match_indices(needle);
+                places.next().filter(|_| places.next().is_none()).map(|(at, _)| at)
+            };
+            // What is never closed goes on to the end, over lines that are folded.
+            let open = problem.code == Code::UnclosedHole.slug();
+            let word = || needle.split_whitespace().next().filter(|_| open).and_then(once);
+            let at = once(needle).or_else(word)?;
+            let fits = open || problem.range.end - start <= needle.len();
             // An offset for this text, such that the hole lies where it was found.
             (fits && place.span.start + at >= start).then(|| place.span.start + at - start)
         };
@@ -616,7 +570,14 @@ impl Reader<'_> {
             match text {
                 Some(text) => texts.push((text, item.span)),
                 None => {
-                    self.shape(item, wanted, None);
+                    let status = match &item.kind {
+                        Kind::Number(n) if wanted.contains("error type") => Some(to_json(&Value::Number(*n))),
+                        Kind::Text(text) if wanted.contains("error type") => Some(text.text.clone()),
+                        _ => None,
+                    };
+                    let status = status.filter(|text| text.len() == 3 && text.bytes().all(|b| b.is_ascii_digit()));
+                    let help = status.map(|status| format!("a status is refused as the error `http.{status}`"));
+                    self.shape(item, wanted, help.as_deref());
                 }
             }
         }
@@ -627,5 +588,6 @@ impl Reader<'_> {
 const DURATIONS: &str = "write a length such as `45s`, `10m`, `2h`, `3d`, `1h30m`";
 
 fn one_of(keys: &[Key]) -> String {
-    format!("its keys are {}", keys.iter().map(|k| format!("`{}`", k.name)).collect::<Vec<_>>().join(", "))
+    let keys = keys.iter().filter(|key| !matches!(key.form, Form::Later));
+    format!("its keys are {}", keys.map(|k| format!("`{}`", k.name)).collect::<Vec<_>>().join(", "))
 }

@@ -12,7 +12,7 @@ pub(super) fn step(step: &Step, complaints: &mut Vec<Diagnostic>) {
         Action::Try(shield) => attempt(step, shield, complaints),
         Action::Parallel(parallel) => branches(step, &parallel.branches, complaints),
         Action::Race(race) => branches(step, &race.branches, complaints),
-        Action::For(each) => loop_names(step, each, complaints),
+        Action::For(each) => loop_names(each, complaints),
         Action::While(repeat) => endless(step, repeat, complaints),
         Action::Wait(wait) => self::wait(step, wait, complaints),
         Action::Set(_)
@@ -117,9 +117,9 @@ fn attempt(step: &Step, shield: &Try, complaints: &mut Vec<Diagnostic>) {
 }
 
 /// Names of a loop that would hide others.
-fn loop_names(step: &Step, each: &For, complaints: &mut Vec<Diagnostic>) {
-    let Some(item) = each.item.get() else { return };
-    taken(&item.0, step.verb_span, complaints);
+fn loop_names(each: &For, complaints: &mut Vec<Diagnostic>) {
+    let Some((item, stated)) = each.item.read() else { return };
+    taken(&item.0, stated.span, complaints);
     if let Some((index, stated)) = each.index.read().filter(|(index, _)| *index == item) {
         let message = format!("`{}` is the name of the item already", index.0);
         complaints.push(Diagnostic::error(Code::ReservedName, stated.span, message).help("choose another name"));
@@ -158,7 +158,7 @@ fn wait(step: &Step, wait: &Wait, complaints: &mut Vec<Diagnostic>) {
         complaints.push(Diagnostic::error(Code::Meaningless, key, message).help("keep one of the two"));
     }
     match (awaited.until.key_span(), awaited.signal.key_span(), awaited.filter.key_span()) {
-        (Some(_), Some(second), _) => {
+        (Some(_), Some(second), _) if !awaited.until.is_broken() && !awaited.signal.is_broken() => {
             let message = "a wait is for a condition or for a signal, not for both";
             let help = "wait for one of them, or put two waits into a `race`";
             complaints.push(Diagnostic::error(Code::TwoVerbs, second, message).help(help));
@@ -170,6 +170,6 @@ fn wait(step: &Step, wait: &Wait, complaints: &mut Vec<Diagnostic>) {
             );
         }
         // Only keys that could not be read: they were complained about.
-        (None, None, None) | (Some(_), None, None) | (None, Some(_), _) => {}
+        (None, None, None) | (Some(_), None, None) | (_, Some(_), _) => {}
     }
 }

@@ -4,7 +4,7 @@ use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::expression::Template;
 use crate::syntax::verbs::Http;
 use crate::syntax::{Document, Part, Written, WrittenKind};
-use crate::value::Value;
+use crate::value::{Value, to_json};
 
 /// Headers that belong to the connection or to the interpreter.
 const OWN_HEADERS: [&str; 7] =
@@ -36,7 +36,7 @@ pub(super) fn step(http: &Http, complaints: &mut Vec<Diagnostic>) {
         false => Some("GET"),
         true => request.method.text().filter(|method| ["GET", "HEAD"].contains(method)),
     };
-    if let (Some(name), Some(key)) = (bodiless, request.body.key_span()) {
+    if let (Some(name), Some(key)) = (bodiless, request.body.read().map(|(_, stated)| stated.key)) {
         let (message, help) = if said {
             (format!("a `{name}` request has no body that a service would read"), "use `query`, or another `method`")
         } else {
@@ -49,6 +49,14 @@ pub(super) fn step(http: &Http, complaints: &mut Vec<Diagnostic>) {
 fn path(written: &Written, complaints: &mut Vec<Diagnostic>) {
     let text = match &written.kind {
         WrittenKind::Constant(Value::Text(text)) => text.clone(),
+        WrittenKind::Constant(value @ (Value::Number(_) | Value::Bool(_))) => {
+            let (message, help) = (
+                format!("the path is a text, found `{}`", to_json(value)),
+                format!("write `path: /{}`", to_json(value)),
+            );
+            complaints.push(Diagnostic::error(Code::WrongShape, written.place.span, message).help(help));
+            return;
+        }
         WrittenKind::Template(template) if !template.is_single() => skeleton(template),
         _ => return,
     };

@@ -6,6 +6,7 @@ use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::expression::similar;
 use crate::syntax::verbs::Delivery;
 use crate::syntax::{Action, Document, Step, WrittenKind};
+use crate::value::Value;
 
 pub(super) fn check(document: &Document, complaints: &mut Vec<Diagnostic>) {
     let header = &document.header;
@@ -25,7 +26,7 @@ pub(super) fn check(document: &Document, complaints: &mut Vec<Diagnostic>) {
             }
             (Some(signal), Taken::Awaited) => {
                 used.insert(name.to_owned());
-                if let Some(handler) = signal.keys.body.key_span() {
+                if let Some(handler) = signal.keys.body.read().map(|(_, stated)| stated.key) {
                     let message = format!("the signal `{name}` has a handler, which takes every one of them");
                     let help = "set a variable in the handler, and wait for that: `wait: { until: … }`";
                     complaints.push(
@@ -39,6 +40,15 @@ pub(super) fn check(document: &Document, complaints: &mut Vec<Diagnostic>) {
             (_, Taken::Sent) | (Some(_), Taken::SentToItself) => {}
         }
     }
+    used.extend(document.walk().into_iter().filter_map(|step| meant(document, step)).map(str::to_owned));
+    let handlers = signals.iter().map(|signal| &signal.keys.body);
+    for list in handlers.chain(header.updates.items().iter().map(|update| &update.keys.body)) {
+        if let Some((_, stated)) = list.read().filter(|(steps, _)| steps.is_empty()) {
+            let help = "write what is to be done with each; to pass it over say so with a `log` step";
+            let message = "this handler has no steps";
+            complaints.push(Diagnostic::warning(Code::Meaningless, stated.key, message).help(help));
+        }
+    }
     for signal in signals {
         let handled = signal.keys.body.is_there();
         if !handled && !used.contains(&signal.name) && !document.lost.contains(&signal.name) {
@@ -46,7 +56,7 @@ pub(super) fn check(document: &Document, complaints: &mut Vec<Diagnostic>) {
             let help = "wait for it, give it a handler with `do`, or remove it";
             complaints.push(Diagnostic::warning(Code::UnusedMessage, signal.span, message).help(help));
         }
-        if let (true, Some(keep)) = (handled, signal.keys.keep.key_span()) {
+        if let (true, Some(keep)) = (signal.keys.body.get().is_some(), signal.keys.keep.key_span()) {
             let message = "a signal with a handler is never kept";
             complaints.push(Diagnostic::error(Code::Meaningless, keep, message).help("remove the `keep`"));
         }
@@ -63,6 +73,13 @@ pub(super) fn check(document: &Document, complaints: &mut Vec<Diagnostic>) {
             complaints.push(Diagnostic::warning(Code::UnusedMessage, update.span, message).help(help));
         }
     }
+}
+
+/// The signal whose name stands where a `wait` has a length or a time.
+pub(super) fn meant<'a>(document: &'a Document, step: &Step) -> Option<&'a str> {
+    let Action::Wait(wait) = &step.action else { return None };
+    let WrittenKind::Constant(Value::Text(text)) = &wait.moment()?.kind else { return None };
+    document.header.signals.items().iter().map(|signal| signal.name.as_str()).find(|name| **name == **text)
 }
 
 /// What a step has to do with a signal.

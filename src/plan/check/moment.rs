@@ -5,20 +5,29 @@ use std::collections::BTreeSet;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::expression::Expression;
 use crate::syntax::verbs::Wait;
-use crate::syntax::{Step, WrittenKind, length};
+use crate::syntax::{Document, Step, WrittenKind, length};
 use crate::value::{Duration, Time, Value};
 
 const MOMENTS: &str = "write a length such as `45s`, `2h`, `3d`, or a time such as `2026-03-29T09:00[Europe/Berlin]`";
 
 /// A `wait` whose moment is constant; `known` are the names that an expression could read.
-pub(super) fn wait(step: &Step, wait: &Wait, known: &BTreeSet<&str>, complaints: &mut Vec<Diagnostic>) {
+pub(super) fn wait(
+    document: &Document,
+    step: &Step,
+    wait: &Wait,
+    known: &BTreeSet<&str>,
+    complaints: &mut Vec<Diagnostic>,
+) {
     let Some(moment) = wait.moment() else { return };
     let WrittenKind::Constant(Value::Text(text)) = &moment.kind else { return };
     match (Duration::parse(text), Time::parse(text)) {
         (Ok(length), _) => outlasts(step, length, complaints),
         (_, Ok(_)) => {}
         (Err(error), Err(_)) => {
-            let (code, message, help) = misread(text, &error.to_string(), known);
+            let (code, message, mut help) = misread(text, &error.to_string(), known);
+            if let Some(signal) = super::messages::meant(document, step) {
+                help = format!("it is a signal: write `wait: {{ signal: {signal} }}`");
+            }
             complaints.push(Diagnostic::error(code, moment.place.span, message).help(help));
         }
     }

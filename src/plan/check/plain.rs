@@ -42,15 +42,38 @@ fn meant<'a>(text: &'a str, known: &BTreeSet<&str>) -> Option<&'a str> {
         let start = text.find(open)? + open.len();
         text.get(start..)?.find(close).and_then(|end| text.get(start..start + end)).map(str::trim)
     };
-    let marked = || between("{{", "}}").or_else(|| between("$(", ")"));
+    let marked = || between("{{", "}}").or_else(|| between("$(", ")")).or_else(|| between("#{", "}"));
     if let Some(inside) = marked().filter(|inside| reads(inside, known)) {
         return Some(inside);
     }
+    // A brace or a sign alone stands in many a text: only a name that is there tells.
+    let named = |open: char, close: Option<char>| {
+        text.match_indices(open).find_map(|(at, _)| {
+            let rest = text.get(at + 1..)?;
+            let (inside, behind) = rest.split_at(rest.find(|c: char| !of_a_path(c) && c != ' ').unwrap_or(rest.len()));
+            let name = match close {
+                Some(_) => inside.trim(),
+                None => inside.split(' ').next()?.trim_end_matches('.'),
+            };
+            (close.is_none_or(|close| behind.starts_with(close)) && reads_path(name, known)).then_some(name)
+        })
+    };
+    if let Some(name) = named('{', Some('}')).or_else(|| named('%', Some('%'))).or_else(|| named('$', None)) {
+        return Some(name);
+    }
     let inner = text.strip_prefix('$').or_else(|| text.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')));
     let inner = inner.map_or(text, str::trim);
-    let path = inner.contains('.') && inner.chars().all(|c| c.is_ascii_alphanumeric() || "_.?".contains(c));
+    let dotted = inner.contains('.') && inner.chars().all(of_a_path);
     let computes = OPERATORS.iter().any(|sign| inner.contains(sign)) || (inner.ends_with(')') && !inner.contains(" ("));
-    ((path || computes) && reads(inner, known)).then_some(inner)
+    ((dotted || computes) && reads(inner, known)).then_some(inner)
+}
+
+fn of_a_path(c: char) -> bool {
+    c.is_ascii_alphanumeric() || "_.?".contains(c)
+}
+
+fn reads_path(text: &str, known: &BTreeSet<&str>) -> bool {
+    text.chars().all(of_a_path) && reads(text, known)
 }
 
 /// Whether it is an expression that reads names which are there, and no others.

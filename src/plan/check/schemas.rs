@@ -126,14 +126,15 @@ fn walk(schema: &Node, complaints: &mut Vec<Diagnostic>) {
             format(&entry.value, complaints);
         } else if !PLAIN.contains(&key) && !key.starts_with("x-") {
             let message = format!("`{key}` is no keyword of a schema, so nothing is checked by it");
-            let help = meant(key).unwrap_or_else(|| "remove it, or write it as `x-…` if it is a note".to_owned());
+            let help = meant(key, &entry.value)
+                .unwrap_or_else(|| "remove it, or write it as `x-…` if it is a note".to_owned());
             complaints.push(Diagnostic::error(Code::Schema, entry.key_span, message).help(help));
         }
     }
 }
 
 /// The keyword that was meant.
-fn meant(key: &str) -> Option<String> {
+fn meant(key: &str, value: &Node) -> Option<String> {
     Some(match key {
         "nullable" => "allow null as a type: `type: [string, \"null\"]`".to_owned(),
         "optional" | "mandatory" => "list the names of what must be there: `required: [name]`".to_owned(),
@@ -143,6 +144,12 @@ fn meant(key: &str) -> Option<String> {
         "regex" => "did you mean `pattern`?".to_owned(),
         "values" | "options" | "oneof" | "choices" => "did you mean `enum`?".to_owned(),
         "fields" | "props" => "did you mean `properties`?".to_owned(),
+        // Keywords that hold schemas are the ones that can be meant by a schema.
+        _ if matches!(value.kind, Kind::Map(_)) => match similar(key, ONE.iter().chain(&NAMED).copied()) {
+            // Of a short word any other is a near one.
+            Some(word) if key.len() > 3 => format!("did you mean `{word}`?"),
+            Some(_) | None => "the fields of an object stand below `properties`".to_owned(),
+        },
         _ => {
             let known = PLAIN.iter().chain(&ONE).chain(&SEVERAL).chain(&NAMED).copied();
             format!("did you mean `{}`?", similar(key, known)?)

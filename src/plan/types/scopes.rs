@@ -288,7 +288,8 @@ impl<'a> Walk<'a> {
                 let body = everywhere(child.steps);
                 for (name, _) in &names {
                     let index = each.index.read().filter(|(index, _)| index.0 == *name);
-                    let span = index.map_or(step.verb_span, |(_, stated)| stated.span);
+                    let item = each.item.span().unwrap_or(step.verb_span);
+                    let span = index.map_or(item, |(_, stated)| stated.span);
                     self.hides(name, span, scope, &body);
                 }
                 let inside = self.branch(child.steps, scope, "the body of this `for`", &names, outer);

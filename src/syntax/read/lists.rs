@@ -2,10 +2,11 @@
 
 use super::super::document::Assignment;
 use super::super::keys::{self, Form, Key, VERBS, Verb};
-use super::super::meant;
+use super::super::meant::{self, awaits};
 use super::super::part::{Item, Keyed, Named};
 use super::super::step::{Branch, Common, Step, StepId};
 use super::super::tree::{Entry, Kind, Node};
+use super::mapping::{Home, Scope, Within};
 use super::{Field, Fields, Reader, one_of};
 use crate::diagnostic::Code;
 use crate::expression::similar;
@@ -48,37 +49,52 @@ impl Reader<'_> {
             self.not_supported(verb.name, entry.key_span);
             return None;
         };
-        let own = self.own(entry, verb.form, Some(verb));
+        if self.loop_of_another_language(entries, verb) {
+            return None;
+        }
+        let inner: &'static [Key] = match verb.form {
+            Form::Map(keys) | Form::MomentOr(keys) => keys,
+            _ => &[],
+        };
+        let known = |name: &str| Common::KEYS.iter().chain(verb.beside).any(|key| key.name == name);
+        let strangers: Vec<&Entry> = entries.iter().filter(|e| e.key != verb.name && !known(&e.key)).collect();
+        let own = self.own(entry, verb.form, Some(Within { verb, strangers: &strangers }));
         let of = format!("{} step", meant::a(verb.name));
-        let named = entries.iter().any(|entry| entry.key == "name");
         let rest = entries.iter().filter(|e| e.key != verb.name);
-        let mut fields = self.fields(rest, node.span, Common::KEYS, verb.beside, &of, &|name| {
-            if name == "name" {
-                return Some("a step is named by `id`; `summary` holds a line for people".to_owned());
-            }
-            if meant::elsewhere(name, &of).is_some() {
-                return None;
-            }
-            let homes = keys::homes(name);
-            let list = homes.iter().map(|h| format!("`{h}`")).collect::<Vec<_>>().join(", ");
-            if !homes.is_empty() {
-                return Some(format!("`{name}` belongs to a step with {list}"));
-            }
-            let inside = meant::inside(name);
-            if inside.contains(&verb.name) {
-                return Some(format!("indent it below `{}`", verb.name));
-            }
-            inside.first().map(|home| format!("`{name}` belongs below `{home}`"))
-        });
+        let there = |name: &str| entries.iter().any(|e| e.key == name);
+        let home = |stranger: &Entry| home(stranger, verb, inner, &entry.value, &there);
+        let mut outside = moved_in(&entry.value, verb, inner);
+        if verb.name == "for" && matches!(&entry.value.kind, Kind::Text(text) if text.text.contains(" in ")) {
+            outside.push(("in", entry));
+        }
+        let scope = Scope { second: verb.beside, home: &home, outside: &outside, ..Scope::of(Common::KEYS, &of) };
+        let mut fields = self.fields(rest, node.span, &scope);
         let action = make(own, &mut fields);
         let common = Common::take(&mut fields);
-        if verb.needs_id && !common.id.is_there() && !named {
+        if verb.needs_id && !common.id.is_there() {
             self.error(Code::MissingId, entry.key_span, format!("{of} wants an `id`")).help =
                 Some("it is what history, diffs and tests point at: `- id: some-name`".into());
         }
         // The number and the segment follow when all is read.
         let (number, segment) = (StepId::default(), String::new());
         Some(Step { number, segment, span: node.span, verb_span: entry.key_span, common, action })
+    }
+
+    /// `foreach: row` beside `do`: the verb is another one, and all that stands here is its own.
+    fn loop_of_another_language(&mut self, entries: &[Entry], verb: &'static Verb) -> bool {
+        let meant = entries.iter().find_map(|entry| {
+            let verbs = meant::verbs(&entry.key).filter(|verbs| verbs.iter().any(|one| has_key(one, verb.name)))?;
+            keys::verb(&entry.key).is_none().then_some((entry, verbs))
+        });
+        let Some((entry, verbs)) = meant.filter(|_| verb.name == "do") else { return false };
+        let help = meant::did_you_mean(verbs);
+        self.error(Code::UnknownKey, entry.key_span, format!("`{}` is not a key of a `do` step", entry.key)).help =
+            Some(help);
+        self.neighbours(entries);
+        for list in entries.iter().filter(|entry| entry.key == verb.name) {
+            self.steps(&list.value);
+        }
+        true
     }
 
     /// What stands in a step that does not say what it does, for complaints only.
@@ -103,7 +119,7 @@ impl Reader<'_> {
             let forked = entries.iter().any(|entry| entry.key == "then" || entry.key == "else");
             let complaint = self.error(Code::TwoVerbs, second.key_span, message);
             complaint.related.push((first.key_span, "the first verb".into()));
-            complaint.help = Some(meant::together(one.name, two.name, forked));
+            complaint.help = Some(meant::together(first, second, forked));
             return;
         }
         let list =
@@ -111,12 +127,18 @@ impl Reader<'_> {
         let stranger =
             entries.iter().find(|e| !Common::KEYS.iter().any(|k| k.name == e.key) && keys::homes(&e.key).is_empty());
         if let Some(entry) = stranger {
+            let event = match &entry.value.kind {
+                Kind::Text(text) if ["signal", "until"].contains(&entry.key.as_str()) => {
+                    Some(format!("write `wait: {{ {}: {} }}`", entry.key, meant::short(&text.text)))
+                }
+                _ => None,
+            };
             let near =
                 || similar(&entry.key, VERBS.iter().map(|v| v.name)).map(|word| format!("did you mean `{word}`?"));
             let inside =
                 || meant::inside(&entry.key).first().map(|home| format!("`{}` belongs below `{home}`", entry.key));
             let help =
-                meant::step(node).or_else(|| meant::verb(&entry.key).map(str::to_owned)).or_else(near).or_else(inside);
+                event.or_else(|| meant::step(node)).or_else(|| meant::verb(&entry.key)).or_else(near).or_else(inside);
             let help = help.unwrap_or_else(|| format!("the verbs are {}", list()));
             self.error(Code::NoVerb, entry.key_span, format!("`{}` is not a verb", entry.key)).help = Some(help);
             return;
@@ -154,14 +176,15 @@ impl Reader<'_> {
     pub(super) fn list_of(&mut self, node: &Node, keys: &'static [Key], what: &str) -> Field {
         let Kind::List(items) = &node.kind else {
             let help = format!("each begins with `- `; {}", one_of(keys));
-            return self.shape(node, "a list of mappings", Some(&help));
+            let wanted = if what == "a way" { "a list of ways" } else { "a list of mappings" };
+            return self.shape(node, wanted, Some(&help));
         };
         let mut read = Vec::new();
         for item in items {
             let before = self.complaints.len();
             match &item.kind {
                 Kind::Map(entries) => {
-                    let keys = self.fields(entries, item.span, keys, &[], what, &|_| None);
+                    let keys = self.fields(entries, item.span, &Scope::of(keys, what));
                     read.push(Item { span: item.span, broken: self.complaints.len() > before, keys });
                 }
                 _ => {
@@ -181,7 +204,7 @@ impl Reader<'_> {
             self.message_name(entry);
             let keys = match &entry.value.kind {
                 Kind::Null => Fields::default(), // `paid:` alone declares a message that carries nothing
-                Kind::Map(entries) => self.fields(entries, entry.value.span, keys, &[], what, &|_| None),
+                Kind::Map(entries) => self.fields(entries, entry.value.span, &Scope::of(keys, what)),
                 _ => {
                     self.shape(&entry.value, "a mapping", Some(&one_of(keys)));
                     Fields::default()
@@ -232,4 +255,76 @@ impl Reader<'_> {
             _ => self.shape(node, "an expression that gives a list, or a list", Some("such as `in: input.items`")),
         }
     }
+}
+
+/// Where a key belongs that stands beside a verb and is none of its own: `inner` are the keys below it, `value` what
+/// stands there, `there` tells the keys beside.
+fn home(
+    entry: &Entry,
+    verb: &'static Verb,
+    inner: &'static [Key],
+    value: &Node,
+    there: &dyn Fn(&str) -> bool,
+) -> Option<Home> {
+    let name = entry.key.as_str();
+    let lower = name.to_ascii_lowercase();
+    if ["unless", "only-if", "only_if", "skip-if", "skip_if", "condition"].contains(&lower.as_str()) && !there("when") {
+        return Some(Home::unknown(format!("write {}", meant::when(entry))).means("when"));
+    }
+    if verb.name == "switch" && ["cases", "ways", "when", "case", "default", "branches"].contains(&lower.as_str()) {
+        return Some(Home::unknown("list the ways below `switch`: `- when: …` with `do: [ … ]`, and `- else: [ … ]`"));
+    }
+    let given = |key: &str| value.get(key).is_some();
+    if inner.iter().any(|key| key.name == name) && (verb.name != "activity" || name != "name" || !given("name")) {
+        return Some(Home::misplaced(format!("indent it below `{}`", verb.name)));
+    }
+    let wanted = verb.beside.iter().filter(|key| key.required && !there(key.name)).map(|key| key.name);
+    if let Some(word) = meant::key(name, wanted) {
+        return Some(Home::unknown(format!("did you mean `{word}`?")).means(word));
+    }
+    if let Some(help) = meant::elsewhere(name, &format!("{} step", meant::a(verb.name))) {
+        return Some(Home::unknown(help));
+    }
+    let homes = keys::homes(name);
+    if !homes.is_empty() {
+        let list = homes.iter().map(|h| format!("`{h}`")).collect::<Vec<_>>().join(", ");
+        return Some(Home::misplaced(format!("`{name}` belongs to a step with {list}")));
+    }
+    if let Some(word) = meant::key(name, inner.iter().map(|key| key.name)).filter(|word| !given(word)) {
+        return Some(Home::unknown(format!("did you mean `{word}`, below `{}`?", verb.name)));
+    }
+    let own = verb.beside.iter().chain(Common::KEYS).map(|key| key.name).filter(|key| !there(key));
+    if let Some(word) = meant::key(name, own) {
+        if word == "id" && matches!(&entry.value.kind, Kind::Text(text) if !meant::is_word(&text.text)) {
+            return Some(Home::unknown("did you mean `summary`? an `id` is one word").means(word));
+        }
+        return Some(Home::unknown(format!("did you mean `{word}`?")).means(word));
+    }
+    meant::inside(name).first().map(|home| Home::misplaced(format!("`{name}` belongs below `{home}`")))
+}
+
+/// The keys beside a verb that were written below it: in its mapping, or as a step of its list.
+fn moved_in<'n>(value: &'n Node, verb: &'static Verb, inner: &'static [Key]) -> Vec<(&'static str, &'n Entry)> {
+    let beside = |entry: &Entry| {
+        let keys = verb.beside.iter().chain(Common::KEYS);
+        keys.filter(|key| inner.iter().all(|own| own.name != key.name)).find(|key| key.name == entry.key)
+    };
+    match (&value.kind, verb.form) {
+        (Kind::Map(entries), Form::Map(_) | Form::MomentOr(_)) => {
+            let bounds = |entry: &&Entry| verb.name == "wait" && meant::of_a_length(&entry.key) && awaits(entries);
+            let bound = entries.iter().filter(bounds).map(|entry| ("timeout", entry));
+            entries.iter().filter_map(|entry| Some((beside(entry)?.name, entry))).chain(bound).collect()
+        }
+        (Kind::List(items), Form::Steps) => {
+            let alone = |item: &&Node| item.entries().iter().all(|entry| keys::verb(&entry.key).is_none());
+            let entries = items.iter().filter(alone).flat_map(Node::entries);
+            let own = |entry: &Entry| verb.beside.iter().find(|key| key.name == entry.key);
+            entries.filter_map(|entry| Some((own(entry)?.name, entry))).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn has_key(verb: &str, key: &str) -> bool {
+    keys::verb(verb).is_some_and(|verb| verb.beside.iter().any(|own| own.name == key))
 }
