@@ -1,16 +1,17 @@
 //! `fermata diff OLD NEW`: what a change means for callers, for those who are called, and for runs that are alive.
 
 use std::path::Path;
+use std::time::SystemTime;
 
-use super::host::{self, Environment};
-use super::impact::judge;
-use super::sides::{Change, changes, home, is_folder, load};
+use jiff::Timestamp;
+
+use super::live::Live;
+use super::sides::{changes, home, is_folder, load};
 use super::{COULD_NOT, FINDINGS, OK, colour};
 use crate::catalog::scenario_files;
 use crate::diagnostic::{Source, has_errors, render_all};
 use crate::review::{Approval, Review, Severity, compare_with, compare_with_nothing, is_date, read_approvals, show};
 use crate::simulate::{Scenario, read_scenario};
-use crate::temporal::{count, now};
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
@@ -27,15 +28,11 @@ pub(super) struct Arguments {
     /// Words for people too: summaries, the owner, the journal
     #[arg(long)]
     all: bool,
-    /// Ask the server for the open runs of the old version, and say of each finding how many it is about
-    #[arg(long)]
-    live: bool,
     /// The day for which approvals count, as 2026-12-31; that of the clock unless said
     #[arg(long)]
     today: Option<String>,
-    /// The definitions are for `Process@2`, digests, scenarios and approvals; the rest for `--live`
     #[command(flatten)]
-    environment: Environment,
+    live: Live,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -76,7 +73,7 @@ fn review(arguments: &Arguments) -> Result<u8, String> {
         None => today(),
     };
     let (old, new) = (arguments.old.as_str(), arguments.new.as_str());
-    let own = &arguments.environment.definitions;
+    let own = arguments.live.definitions();
     let changes = match (is_folder(old), is_folder(new)) {
         (true, true) => changes(old, new)?,
         (false, false) => vec![(Some(load(old, own)?), Some(load(new, own)?))],
@@ -96,7 +93,7 @@ fn review(arguments: &Arguments) -> Result<u8, String> {
         review.approve(&approvals(definitions, process)?, &today);
         reviews.push(review);
     }
-    if arguments.live && ask(&arguments.environment, &changes, &mut reviews) != OK {
+    if arguments.live.count(&changes, &mut reviews) != OK {
         return Ok(COULD_NOT);
     }
     show(arguments, &reviews);
@@ -107,18 +104,6 @@ fn review(arguments: &Arguments) -> Result<u8, String> {
     };
     let open = reviews.iter().any(|review| review.open(level).next().is_some());
     Ok(if open { FINDINGS } else { OK })
-}
-
-/// Counts the open runs of each old version that has a new one. An exit code, as what could not be asked is said.
-fn ask(environment: &Environment, changes: &[Change], reviews: &mut [Review]) -> u8 {
-    host::block_on(async {
-        for (change, review) in changes.iter().zip(reviews) {
-            if let (Some(old), Some(new)) = change {
-                count(review, &judge(environment, old, new).await?);
-            }
-        }
-        Ok(())
-    })
 }
 
 fn show(arguments: &Arguments, reviews: &[Review]) {
@@ -138,8 +123,9 @@ fn show(arguments: &Arguments, reviews: &[Review]) {
     }
 }
 
+/// By the clock of this machine; one that shows no day shows the last, on which no approval counts.
 fn today() -> String {
-    now().to_string().chars().take(10).collect()
+    Timestamp::try_from(SystemTime::now()).unwrap_or(Timestamp::MAX).strftime("%F").to_string()
 }
 
 /// The scenarios of the process, for witnesses. One that cannot be read is no reason to stop.

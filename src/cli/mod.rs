@@ -3,12 +3,21 @@
 //! This room may not know: everything it can leave to another room.
 
 mod check;
+#[cfg(feature = "server")]
 mod dev;
 mod diff;
+#[cfg(feature = "server")]
 mod host;
+#[cfg(feature = "server")]
 mod impact;
+#[cfg(feature = "server")]
+mod live;
+#[cfg(not(feature = "server"))]
+#[path = "offline.rs"]
+mod live;
 mod publish;
 mod scenarios;
+#[cfg(feature = "server")]
 mod serve;
 mod sides;
 mod simulate;
@@ -35,6 +44,7 @@ enum Commands {
     /// Run the scenarios of the definitions on a virtual clock, without a server
     Test(test::Arguments),
     /// What a new version would mean for the open runs of an old one, place by place
+    #[cfg(feature = "server")]
     Impact(impact::Arguments),
     /// Publish versions: their digests go into `LOCK`, and they never change again
     Publish(publish::PublishArguments),
@@ -45,10 +55,13 @@ enum Commands {
     /// What a change of a definition means for callers, for those who are called, and for live runs
     Diff(diff::Arguments),
     /// Everything in one command: Temporal, worker, API, stand-ins for services
+    #[cfg(feature = "server")]
     Dev(dev::Arguments),
     /// The API and a worker, against any Temporal
+    #[cfg(feature = "server")]
     Serve(serve::ServeArguments),
     /// A worker only, against any Temporal
+    #[cfg(feature = "server")]
     Worker(serve::WorkerArguments),
 }
 
@@ -65,13 +78,17 @@ pub fn main() -> ExitCode {
         Commands::Check(arguments) => check::run(&arguments),
         Commands::Simulate(arguments) => simulate::run(&arguments),
         Commands::Test(arguments) => test::run(&arguments),
+        #[cfg(feature = "server")]
         Commands::Impact(arguments) => impact::run(&arguments),
         Commands::Publish(arguments) => publish::publish(&arguments),
         Commands::NewVersion(arguments) => publish::new_version(&arguments),
         Commands::Release(arguments) => publish::release(&arguments),
         Commands::Diff(arguments) => diff::run(&arguments),
+        #[cfg(feature = "server")]
         Commands::Dev(arguments) => dev::run(&arguments),
+        #[cfg(feature = "server")]
         Commands::Serve(arguments) => serve::run(&arguments),
+        #[cfg(feature = "server")]
         Commands::Worker(arguments) => serve::run_worker(&arguments),
     };
     ExitCode::from(code)

@@ -20,7 +20,6 @@ mod worker;
 mod workflow;
 
 pub use client::{Description, Ending, Filter, Listed, RunStatus, SEARCH_ATTRIBUTES, Started, Temporal, TemporalError};
-pub(crate) use clock::now;
 pub use impact::{Judged, count, counts};
 pub use message::Asked;
 #[doc(hidden)]

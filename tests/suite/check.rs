@@ -311,11 +311,9 @@ fn no_command_goes_on_with_a_name_that_is_almost_right() -> Result<(), String> {
     let folder = Folder::new();
     folder.write("definitions/P/v1.yaml", &definition("P", 1));
     folder.write("definitions/P/v2.yml", &definition("P", 2));
-    folder.write("fermata.toml", "[temporal]\naddress = \"http://127.0.0.1:1\"\n");
     let complaint = "v2.yml:1:1: error[file-name]";
     expect(once(&folder, &["publish"], &[]), 1, &[complaint, "nothing was published"])?;
     expect(once(&folder, &["test"], &[]), 2, &[complaint, "nothing was run"])?;
-    expect(once(&folder, &["serve", "--listen", "127.0.0.1:0"], &[]), 2, &[complaint, "nothing was started"])?;
     folder.write("other/P/v1.yaml", &definition("P", 1));
     expect(once(&folder, &["diff", "other", "definitions"], &[]), 0, &[complaint])
 }

@@ -5,7 +5,8 @@ use libtest_mimic::Trial;
 use reqwest::Method;
 use serde_json::{Value as Json, json};
 
-use crate::process::{Answer, Folder, Running};
+use crate::api::Answer;
+use crate::process::{Folder, Running};
 use crate::server::server;
 use crate::service::{configuration, ready, serve};
 

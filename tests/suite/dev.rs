@@ -6,7 +6,8 @@ use fermata::temporal::program;
 use libtest_mimic::Trial;
 use serde_json::{Value as Json, json};
 
-use crate::process::{Api, Folder, Running, once, until};
+use crate::api::Api;
+use crate::process::{Folder, Running, once, until};
 
 pub fn trials() -> Vec<Trial> {
     let tests: Vec<crate::Test> = vec![

@@ -1,5 +1,5 @@
 //! The one integration binary. Every case file and every fixture is a test of its own name; the tests that need a
-//! Temporal server share one, which this binary brings up and ends.
+//! Temporal server share one, which this binary brings up and ends; without the feature `server` there are the others alone.
 
 #![allow(
     dead_code,
@@ -9,30 +9,46 @@
     reason = "a test that cannot go on says where it stopped"
 )]
 
+#[cfg(feature = "server")]
 mod activity;
+#[cfg(feature = "server")]
+mod api;
 mod cases;
 mod check;
+#[cfg(feature = "server")]
 mod conversations;
+#[cfg(feature = "server")]
 mod dev;
 mod diagnostics;
 mod documents;
+#[cfg(feature = "server")]
 mod examples;
 mod frozen;
+#[cfg(feature = "server")]
 mod generator;
+#[cfg(feature = "server")]
 mod impact;
+#[cfg(feature = "server")]
 mod mock;
 mod mutations;
+#[cfg(feature = "server")]
 mod nested;
+#[cfg(feature = "server")]
 mod pairs;
 mod process;
+#[cfg(feature = "server")]
 mod program;
 mod random;
+#[cfg(feature = "server")]
 mod releases;
 mod review;
 mod rooms;
 mod scenarios;
+#[cfg(feature = "server")]
 mod server;
+#[cfg(feature = "server")]
 mod service;
+#[cfg(feature = "server")]
 mod temporal;
 
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -48,20 +64,24 @@ fn main() {
     trials.extend(review::trials());
     trials.extend(mutations::trials());
     trials.extend(rooms::trials());
-    trials.extend(program::tests().into_iter().map(|(name, test)| trial(name, test)));
     trials.extend(check::trials());
     trials.extend(documents::trials());
-    trials.extend(dev::trials());
-    trials.extend(service::trials());
-    trials.extend(releases::trials());
     trials.extend(scenarios::trials());
-    trials.extend(impact::trials());
-    trials.extend(conversations::trials());
-    trials.extend(examples::trials());
-    trials.extend(temporal::trials());
-    trials.extend(pairs::trials());
-    trials.extend(nested::trials());
+    #[cfg(feature = "server")]
+    {
+        trials.extend(program::tests().into_iter().map(|(name, test)| trial(name, test)));
+        trials.extend(dev::trials());
+        trials.extend(service::trials());
+        trials.extend(releases::trials());
+        trials.extend(impact::trials());
+        trials.extend(conversations::trials());
+        trials.extend(examples::trials());
+        trials.extend(temporal::trials());
+        trials.extend(pairs::trials());
+        trials.extend(nested::trials());
+    }
     let conclusion = libtest_mimic::run(&arguments, trials);
+    #[cfg(feature = "server")]
     server::end();
     conclusion.exit();
 }

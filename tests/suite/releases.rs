@@ -128,7 +128,7 @@ fn who_gets_which_version() -> Result<(), String> {
         let (one, two) = (serve(&folder, &[])?, serve(&folder, &["--no-worker"])?);
         ready(&one).await?;
         ready(&two).await?;
-        let start = async |api: &crate::process::Api, body: Json| {
+        let start = async |api: &crate::api::Api, body: Json| {
             api.post("/v1/processes/Ship/runs", &body).await.map(|answer| (answer.status, answer.json()))
         };
         let swede = start(&one.api, json!({"input": {"k": "swede", "country": "SE"}})).await?;
@@ -145,7 +145,7 @@ fn who_gets_which_version() -> Result<(), String> {
             let input = fermata::value::from_json(&json!({"k": key}).to_string()).unwrap();
             catalog.choose("Ship", &Wanted::default(), &input, None).map(|(version, _)| version.plan.version())
         };
-        let asked = async |api: &crate::process::Api, keys: std::ops::Range<usize>| {
+        let asked = async |api: &crate::api::Api, keys: std::ops::Range<usize>| {
             for n in keys {
                 let key = format!("k-{n}");
                 let (status, answer) = start(api, json!({"input": {"k": key}})).await?;
@@ -185,7 +185,7 @@ fn who_gets_which_version() -> Result<(), String> {
         let mut four = crate::process::Running::start(&folder, &["serve", "--listen", "127.0.0.1:0"], &[]);
         four.line("not published, so not to be started here: Ship v3")?;
         let line = four.line("fermata serves at ")?;
-        let api = crate::process::Api::new(line.rsplit(' ').next().unwrap_or(""));
+        let api = crate::api::Api::new(line.rsplit(' ').next().unwrap_or(""));
         api.until("/readyz", Json::is_null).await?;
         api.post("/v1/processes/Ship/runs", &json!({"input": {"k": "n"}, "version": 3})).await?.problem(
             409,
@@ -242,7 +242,7 @@ fn a_share_holds_over_many_starts() -> Result<(), String> {
 }
 
 /// The version that each key gets, asked of the processes in turn, some at a time.
-async fn versions(apis: &[crate::process::Api], keys: std::ops::Range<usize>, status: u16) -> Result<Vec<i64>, String> {
+async fn versions(apis: &[crate::api::Api], keys: std::ops::Range<usize>, status: u16) -> Result<Vec<i64>, String> {
     use futures::{StreamExt, TryStreamExt};
     let ask = async |n: usize| {
         let api = &apis[n % apis.len()];

@@ -5,7 +5,8 @@ use reqwest::Method;
 use serde_json::{Value as Json, json};
 use url::Url;
 
-use crate::process::{Answer, Api, Folder, Running, once};
+use crate::api::{Answer, Api};
+use crate::process::{Folder, Running, once};
 use crate::server::{Server, server};
 
 pub fn trials() -> Vec<Trial> {
@@ -18,6 +19,7 @@ pub fn trials() -> Vec<Trial> {
         ("runs::status_result_cancel_and_list", status_result_cancel_and_list),
         ("bad_input::over_http", bad_input_over_http),
         ("bad_input::definitions", bad_definitions),
+        ("bad_input::a_name_that_is_almost_right", a_name_that_is_almost_right),
         ("bad_input::configuration", bad_configuration),
         ("bad_input::temporal_away", temporal_away),
         ("bad_input::a_port_in_use", a_port_in_use),
@@ -346,6 +348,16 @@ fn bad_definitions() -> Result<(), String> {
     says(once(&folder, &["check"], &[]), 1, "`schedules` is not supported yet")?;
     says(once(&folder, &["simulate", "definitions/P/v1.yaml", "--input", "{"], &[]), 2, "--input: not JSON")?;
     says(once(&folder, &["simulate", "definitions/P/v1.yaml", "--input", "{\"k\":1}"], &[]), 1, "does not fit")
+}
+
+fn a_name_that_is_almost_right() -> Result<(), String> {
+    let folder = Folder::new();
+    let address = [("FERMATA_TEMPORAL_ADDRESS", "127.0.0.1:1")];
+    folder.write("definitions/P/v1.yaml", &definition("P", 1, "", "1s"));
+    folder.write("definitions/P/v2.yml", &definition("P", 2, "", "1s"));
+    let arguments = ["serve", "--listen", "127.0.0.1:0"];
+    says(once(&folder, &arguments, &address), 2, "v2.yml:1:1: error[file-name]")?;
+    says(once(&folder, &arguments, &address), 2, "nothing was started")
 }
 
 fn bad_configuration() -> Result<(), String> {
