@@ -243,7 +243,8 @@ pub(super) fn operator(symbol: &str) -> Option<String> {
     )
 }
 
-fn statement(word: &str) -> Option<String> {
+/// What to write in place of another language's statement.
+pub(super) fn statement(word: &str) -> Option<String> {
     Some(match word {
         "switch" => "write `if a { … } else if b { … } else { … }`, or use a `switch` step".to_owned(),
         "fn" => CLOSURE_HELP.to_owned(),

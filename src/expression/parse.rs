@@ -184,7 +184,8 @@ impl Lowering<'_> {
             other => {
                 let range = self.word(self.at(other.position()));
                 let word = self.source.get(range.clone()).unwrap_or_default();
-                self.refuse(range, &format!("`{word}` cannot stand in an expression"), Some(habits::NO_STATEMENTS))
+                let help = habits::statement(word).unwrap_or_else(|| habits::NO_STATEMENTS.to_owned());
+                self.refuse(range, &format!("`{word}` cannot stand in an expression"), Some(&help))
             }
         }
     }

@@ -201,6 +201,8 @@ mod tests {
         );
         assert_eq!(error(r#"{"a":{"x":1,"x":2}}"#), "at `/a`: the key `x` stands twice");
         assert!(error("{").starts_with("not JSON:"));
-        assert_eq!(error(&format!("{}1{}", "[".repeat(70), "]".repeat(70))), "nested more than 64 levels deep");
+        let nested = |levels: usize| error(&format!("{}1{}", "[".repeat(levels), "]".repeat(levels)));
+        assert_eq!(nested(64), "");
+        assert_eq!(nested(65), "nested more than 64 levels deep");
     }
 }
