@@ -8,6 +8,8 @@ use super::{Code, Diagnostic, Severity, Span};
 pub const MOST: usize = 100;
 /// Most other places that one complaint shows.
 const PLACES: usize = 3;
+/// Most characters of a message or a help, of which its beginning and its end are shown.
+const LENGTH: usize = 600;
 
 /// The complaints in the order of their places, each once. Of more than [`MOST`] the errors are kept before the warnings,
 /// and the last one says how many there are; `end` is where the file ends.
@@ -16,6 +18,10 @@ pub fn settle(mut complaints: Vec<Diagnostic>, end: usize) -> Vec<Diagnostic> {
     complaints.sort_by_key(order);
     complaints.dedup();
     let mut complaints = merged(complaints);
+    for complaint in &mut complaints {
+        shorten(&mut complaint.message);
+        complaint.help.iter_mut().for_each(shorten);
+    }
     if complaints.len() <= MOST {
         return complaints;
     }
@@ -24,6 +30,18 @@ pub fn settle(mut complaints: Vec<Diagnostic>, end: usize) -> Vec<Diagnostic> {
     complaints.sort_by_key(order);
     complaints.push(left_out(&more, end));
     complaints
+}
+
+/// What an author wrote may be as long as a file, and is quoted in messages.
+fn shorten(text: &mut String) {
+    let at = |n: usize| text.char_indices().nth(n).map(|(at, _)| at);
+    if text.len() > LENGTH
+        && at(LENGTH).is_some()
+        && let Some(end) = at(LENGTH / 2)
+        && let Some((start, _)) = text.char_indices().rev().nth(LENGTH / 2)
+    {
+        text.replace_range(end..start, "…");
+    }
 }
 
 fn left_out(more: &[Diagnostic], end: usize) -> Diagnostic {
@@ -85,6 +103,16 @@ mod tests {
             settle(errors.chain([Diagnostic::warning(Code::UnusedName, Span::new(0, 1), "w")]).collect(), 300);
         let last = settled.last().map(|d| (d.severity, d.message.as_str()));
         assert_eq!(last, Some((Severity::Error, "2 errors and 1 warning more, which are not shown")));
+    }
+
+    #[test]
+    fn of_a_long_text_both_ends_are_shown() {
+        let long = Diagnostic::error(Code::Duration, Span::new(0, 1), format!("`{}` is no length", "ö".repeat(9_000)));
+        let settled = settle(vec![long.clone(), long.help("x".repeat(601))], 9);
+        let shown = |text: &str| (text.chars().count(), text.contains('…'));
+        assert_eq!(settled.iter().map(|d| shown(&d.message)).collect::<Vec<_>>(), [(602, true), (602, true)]);
+        assert!(settled.iter().all(|d| d.message.starts_with("`ö") && d.message.ends_with("ö` is no length")));
+        assert_eq!(settled.iter().filter_map(|d| d.help.as_deref().map(shown)).collect::<Vec<_>>(), [(602, true)]);
     }
 
     #[test]

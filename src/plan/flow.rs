@@ -281,18 +281,26 @@ impl Walk<'_> {
     fn list(&mut self, steps: &[Step], mut known: Known) -> Known {
         // Said once, at the first step that never runs.
         let mut said = !known.reached;
+        let mut before: Option<&Step> = None;
         for step in steps {
             if !known.reached {
                 self.reach.never.insert(step.number);
             }
             if !known.reached && !said {
                 said = true;
-                let message = "this step never runs: the one before it always leaves";
-                self.complaints.push(
-                    Diagnostic::warning(Code::Unreachable, step.verb_span, message)
-                        .help("remove it, or give the one before it a `when`"),
-                );
+                let endless = |before: &Step| matches!(&before.action, Action::While(repeat) if repeat.is_endless());
+                let (message, help) = if before.is_some_and(endless) {
+                    (
+                        "this step never runs: the loop before it never ends",
+                        "let a `break` end the loop, or remove the step",
+                    )
+                } else {
+                    let message = "this step never runs: the one before it always leaves";
+                    (message, "remove it, or give the one before it a `when`")
+                };
+                self.complaints.push(Diagnostic::warning(Code::Unreachable, step.verb_span, message).help(help));
             }
+            before = Some(step);
             known = self.step(step, known);
         }
         known

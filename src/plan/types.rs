@@ -12,7 +12,9 @@ use crate::expression::{Asked, Field as TypeField, Fields as TypeFields, Type, T
 use crate::syntax::verbs::{Http, Wait};
 use crate::syntax::{
     Action, Branch, Condition, Document, Node, OnError, Outcome, Part, Step, StepId, Written, WrittenKind, located_in,
+    short,
 };
+use crate::value::Value;
 
 type Nulls = BTreeMap<StepId, BTreeSet<String>>;
 
@@ -70,7 +72,11 @@ fn key(document: &Document, (value, span): (&Written, Span), only_input: &Types,
     let failed = complaints.iter().skip(before).any(Diagnostic::is_error);
     if !failed && constant_key(value) {
         let message = "the key does not depend on the input, so there could be only one run for ever";
-        let help = "compute it from the input: `key: ${input.userId}`";
+        let read = match &value.kind {
+            WrittenKind::Constant(Value::Text(text)) => Some(text.as_str()).filter(|text| text.starts_with("input.")),
+            _ => None,
+        };
+        let help = format!("compute it from the input: `key: ${{{}}}`", short(read.unwrap_or("input.userId")));
         complaints.push(Diagnostic::error(Code::ConstantKey, span, message).help(help));
     } else if !failed && !may_be(&ty, &[Type::Text, Type::Number]) {
         let message = format!("the key is {}, and must be text or a whole number", a(&ty));

@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt;
+use std::ops::RangeInclusive;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -219,11 +220,10 @@ pub struct Fit {
 
 /// Says of an author's pattern (`http.4xx`, `activity.*`, `timeout`) what errors of the interpreter it can fit.
 pub fn can_fit(pattern: &str) -> Fit {
-    let statuses = (100..=999).map(Own::HttpStatus);
-    let fixed = Own::ALL.iter().cloned();
     let fits = |own: &Own| matches(pattern, &own.text());
+    let status = statuses(pattern).map(Own::HttpStatus).find(fits);
     let mut fit = Fit::default();
-    for own in fixed.chain(statuses).filter(fits) {
+    for own in Own::ALL.iter().filter(|own| fits(own)).chain(&status) {
         match own.caught() {
             true => drop(fit.makers.insert(own.maker())),
             false => fit.uncaught = true,
@@ -238,6 +238,13 @@ pub fn can_fit(pattern: &str) -> Fit {
         fit.makers.insert(Maker::Activity);
     }
     fit
+}
+
+/// The statuses among which are all that a pattern can mean: most mean none, and there are many.
+pub fn statuses(pattern: &str) -> RangeInclusive<u16> {
+    let stem = pattern.split('*').next().unwrap_or_default();
+    let some = stem.starts_with("http.") || stem.len() < pattern.len() && "http.".starts_with(stem);
+    if some { 100..=999 } else { RangeInclusive::new(1, 0) }
 }
 
 const ACTIVITY: &str = "activity.";

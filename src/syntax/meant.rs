@@ -6,15 +6,15 @@ use super::header::Header;
 use super::keys::{Form, Key, VERBS, Verb};
 use super::part::Keyed;
 use super::step::Common;
-use super::tree::{Entry, Kind, Node};
-use crate::value::{Decimal, Duration, Value, to_json};
+use super::tree::{Entry, Kind, Node, Text};
+use crate::value::{Decimal, Duration, Time, Value, to_json};
 
 /// The key that goes by another name elsewhere, where it may stand here.
 pub(super) fn key<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let meant: &[&str] = match word.to_ascii_lowercase().replace('_', "-").as_str() {
         "description" | "desc" | "comment" | "note" | "title" => &["summary"],
-        "name" => &["process", "id", "summary"],
-        "variables" | "data" | "state" | "context" => &["vars", "body", "details"],
+        "name" => &["process", "id", "summary", "signal"],
+        "variables" | "data" | "state" | "context" => &["vars", "body", "payload", "details"],
         "url" | "uri" | "endpoint" | "route" | "resource" => &["path"],
         "verb" => &["method"],
         "params" | "parameters" | "search-params" => &["query", "input"],
@@ -23,7 +23,8 @@ pub(super) fn key<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Optio
         "status" | "statuses" | "accept" | "success" => &["expect"],
         "output" | "result" | "returning" | "as" | "store" | "assign" | "register" => &["save", "returns"],
         "condition" | "only-if" | "unless" | "skip-if" | "case" | "if" => &["when", "check"],
-        "then" | "steps" | "body" | "actions" => &["do"],
+        "then" | "steps" | "actions" => &["do"],
+        "body" => &["do", "payload"],
         "default" | "otherwise" => &["else"],
         "except" | "rescue" | "on-failure" => &["catch"],
         "ensure" | "always" | "cleanup" => &["finally"],
@@ -32,17 +33,23 @@ pub(super) fn key<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Optio
         "concurrency" | "max-parallel" | "workers" => &["parallel"],
         "arguments" | "params-list" => &["args"],
         "task-queue" => &["queue"],
-        "handler" | "on" | "run" => &["do"],
+        "handler" | "on" => &["do"],
+        "run" => &["do", "to"],
+        "target" | "recipient" | "receiver" => &["to"],
+        "event" | "message" => &["signal", "signals"],
+        "events" | "messages" => &["signals"],
+        "query" => &["queries"],
         "validate" | "guard" | "allowed" | "when" => &["check"],
         "retries" | "retires" => &["retry"],
         "max" | "maximum" | "times" | "count" | "max-attempts" | "limit" => &["attempts"],
         "interval" | "delay" | "initial" | "initial-interval" | "wait" => &["first"],
         "backoff" | "multiplier" | "coefficient" | "rate" => &["factor"],
         "max-interval" | "max-delay" | "longest-pause" => &["longest"],
-        "type" | "code" | "kind" => &["error"],
+        "type" | "code" | "kind" => &["error", "name"],
         "text" | "reason" => &["message", "otherwise"],
         "steps-list" | "tasks" | "flow" | "jobs" | "stages" | "states" => &["steps"],
-        "workflow" => &["process", "steps"],
+        "workflow" => &["process", "steps", "to"],
+        "do" => &["steps"],
         "catch" | "continue-on-error" | "ignore-errors" => &["on-error"],
         "business-key" | "workflow-id" => &["key"],
         _ => return None,
@@ -60,15 +67,15 @@ pub(super) fn verbs(word: &str) -> Option<&'static [&'static str]> {
         "print" | "echo" | "debug" | "note" => &["log"],
         "throw" | "raise" | "error" | "abort" => &["fail"],
         "end" | "exit" | "stop" | "finish" | "result" | "output" => &["return"],
-        "case" | "choose" | "choice" | "match" => &["switch"],
+        "case" | "choose" | "choice" | "match" | "gateway" | "decision" => &["switch"],
         "loop" => &["for", "while"],
         "foreach" | "for-each" | "each" | "map" => &["for"],
         "repeat" => &["while"],
         "all" | "concurrently" | "branches" => &["parallel"],
         "any" | "first" => &["race"],
         "emit" | "publish" | "notify" => &["send"],
-        "subprocess" | "child" | "workflow" => &["run"],
-        "task" | "approval" | "human" => &["ask"],
+        "subprocess" | "sub-process" | "child" | "workflow" | "call-activity" => &["run"],
+        "task" | "approval" | "human" | "usertask" | "user-task" | "manual" => &["ask"],
         _ => return None,
     })
 }
@@ -85,7 +92,13 @@ pub(super) fn verb(word: &str) -> Option<String> {
         "function" | "script" | "lambda" | "exec" | "command" => {
             "a definition runs no code: `http` calls a service, `activity` a worker of yours".to_owned()
         }
-        _ => verbs(word).map(did_you_mean)?,
+        _ => match verbs(word)? {
+            ["ask"] => "tasks for people are to come: call a service with `http`, and `wait` for a signal".to_owned(),
+            ["run"] => {
+                "runs inside runs are to come: start the other process over HTTP, and `wait` for its signal".to_owned()
+            }
+            words => did_you_mean(words),
+        },
     })
 }
 
@@ -110,6 +123,7 @@ pub(super) fn elsewhere(word: &str, of: &str) -> Option<&'static str> {
         ("loop" | "repeat" | "times", _) => {
             "repeat with `while: condition`, or for each item with `for: item` and `in: list`, and `do` beside it"
         }
+        ("delay" | "sleep" | "pause", of) if of.ends_with(" step") => "a pause is a step of its own: `- wait: 3d`",
         ("foreach" | "for-each" | "each" | "with-items", _) => "write `for: item` and beside it `in: list`",
         ("depends-on" | "needs" | "after" | "requires" | "dependencies", _) => {
             "steps run in the order written; what runs beside each other stands in `parallel`"
@@ -134,7 +148,7 @@ pub(super) fn places(name: &str) -> Vec<String> {
         places.push("beside the verb of a step".to_owned());
     }
     for verb in VERBS {
-        if has(verb.beside) {
+        if has(verb.beside) && !has(Common::KEYS) {
             places.push(format!("beside `{}`", verb.name));
         }
         match verb.form {
@@ -246,6 +260,21 @@ pub(super) fn moment(text: &str) -> Option<(String, String)> {
             Some((format!("`{}` is no length and no time", short(text)), help))
         }
         ["for", rest] => Some((format!("`{text}` is no length"), format!("write `wait: {rest}`"))),
+        ["forever" | "indefinitely" | "infinite" | "never"] => {
+            let help = "a wait for something that may never come is `wait: { signal: … }` or `wait: { until: … }`, with \
+                        `forever: true` beside it";
+            Some((format!("`{text}` is no length and no time"), help.to_owned()))
+        }
+        _ => None,
+    }
+}
+
+/// A length or a time where a condition is wanted.
+pub(super) fn misplaced_moment(node: &Node) -> Option<(&Node, &str)> {
+    match &node.kind {
+        Kind::Text(Text { text, .. }) if Duration::parse(text).is_ok() || Time::parse(text).is_ok() => {
+            Some((node, text))
+        }
         _ => None,
     }
 }
@@ -286,6 +315,20 @@ pub(super) fn length_of_a_wait(entry: &Entry, among: &[Entry]) -> String {
     }
 }
 
+fn is_verb(entry: &Entry) -> bool {
+    VERBS.iter().any(|verb| verb.name == entry.key)
+}
+
+fn holds_a_verb(node: &Node) -> bool {
+    node.entries().iter().any(is_verb)
+}
+
+/// A type of JSON Schema that stands in place of a schema.
+pub(super) fn type_of_a_schema(node: &Node) -> Option<&str> {
+    let Kind::Text(text) = &node.kind else { return None };
+    ["string", "number", "integer", "boolean", "object", "array"].into_iter().find(|word| *word == text.text)
+}
+
 /// What to write in place of a value that is none of the key's.
 pub(super) fn instead(key: &str, node: &Node) -> Option<String> {
     let never = match &node.kind {
@@ -313,9 +356,28 @@ pub(super) fn instead(key: &str, node: &Node) -> Option<String> {
             let method = method.map_or(String::new(), |method| format!("method: {method}, "));
             Some(format!("write `http: {{ service: name, {method}path: /… }}`; its address stands in `fermata.toml`"))
         }
-        ("set", Kind::Text(text)) => {
+        ("set", Kind::Text(text)) if text.text.contains('=') => {
             let (name, value) = text.text.split_once('=')?;
             Some(format!("write `set: {{ {}: {} }}`", name.trim(), short(value.trim())))
+        }
+        ("activity", Kind::Text(text)) => {
+            Some(format!("write `activity: {{ name: {}, queue: … }}`", short(&text.text)))
+        }
+        ("fail", Kind::Text(text)) if is_word(&text.text) => Some(format!("write `fail: {{ error: {} }}`", text.text)),
+        ("fail", Kind::Text(text)) => {
+            Some(format!("write `fail: {{ error: a-word, message: {} }}`", short(&text.text)))
+        }
+        ("on-error", Kind::List(_) | Kind::Map(_)) => {
+            Some("steps that an error leads to stand in the `catch` of a `try`".to_owned())
+        }
+        ("input" | "returns" | "reply" | "payload", _) => Some(match type_of_a_schema(node) {
+            Some(word) => format!("write `{key}: {{ type: {word} }}`"),
+            None => "such as `{ type: object, properties: { … } }`".to_owned(),
+        }),
+        ("on-timeout" | "then" | "else" | "do" | "catch" | "finally" | "try" | "steps", Kind::Map(entries)) => {
+            let named =
+                entries.first().filter(|first| entries.iter().all(|one| holds_a_verb(&one.value)) && !is_verb(first));
+            named.map(|first| format!("each step begins with `- `, and its name stands in it: `- id: {}`", first.key))
         }
         _ => None,
     }

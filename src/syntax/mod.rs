@@ -20,7 +20,7 @@ mod yaml;
 
 pub use action::{Action, Leaves, Nature, Outcome};
 pub use document::{Assignment, Condition, Document, Place, Written, WrittenKind, located, located_in};
-pub use error_types::{ErrorType, Fit, Maker, Own, can_fit};
+pub use error_types::{ErrorType, Fit, Maker, Own, can_fit, statuses};
 pub use header::{ActivityDefaults, Defaults, Duplicates, Header, HttpDefaults, Keep, Signal, Update};
 pub use meant::{a, length, short};
 pub use part::{Any, Item, Name, Named, Part, Parts, Seen, Stated};

@@ -176,7 +176,7 @@ impl Reader<'_> {
         match form {
             Form::Text => self.text(node, "text").map_or(Field::Broken, |t| Field::Text(t.text)),
             Form::Word => self.word(node, entry.key.as_str()),
-            Form::Name => self.variable(node),
+            Form::Name => self.variable(node, &entry.key),
             Form::Integer { least, most } => self.integer(node, least, most),
             Form::Factor => match node.kind {
                 Kind::Number(n) if n >= Decimal::ONE && n <= Decimal::from(100) => Field::Factor(n),
@@ -186,7 +186,10 @@ impl Reader<'_> {
                 Kind::Bool(flag) => Field::Flag(flag),
                 _ => self.shape(node, "`true` or `false`", None),
             },
-            Form::Choice(words) => self.choice(node, words, &of),
+            Form::Choice(words) => match meant::instead(&entry.key, node) {
+                Some(help) => self.shape(node, &one_of_words(words), Some(&help)),
+                None => self.choice(node, words, &of),
+            },
             Form::Duration => match meant::instead(&entry.key, node) {
                 Some(help) => self.shape(node, "a duration", Some(&help)),
                 None => self.duration(node),
@@ -199,7 +202,7 @@ impl Reader<'_> {
             },
             Form::Values => match node.kind {
                 Kind::Map(_) => Field::Value(self.written(node)),
-                _ => self.shape(node, "a mapping from names to values", None),
+                _ => self.shape(node, "a mapping from names to values", Some(EACH)),
             },
             Form::Assignments => match meant::instead(&entry.key, node) {
                 Some(help) => self.shape(node, "a mapping from names to values", Some(&help)),
@@ -207,9 +210,15 @@ impl Reader<'_> {
             },
             Form::Schema => match node.kind {
                 Kind::Map(_) | Kind::Bool(_) => Field::Schema(node.clone()),
-                _ => self.shape(node, "a JSON Schema (a mapping)", None),
+                _ => {
+                    let help = meant::instead(&entry.key, node);
+                    self.shape(node, "a JSON Schema (a mapping)", help.as_deref())
+                }
             },
-            Form::Steps => self.steps(node),
+            Form::Steps => match meant::instead(&entry.key, node) {
+                Some(help) => self.shape(node, "a list of steps", Some(&help)),
+                None => self.steps(node),
+            },
             Form::Branches => self.branches(node),
             Form::List(keys, what) => self.list_of(node, keys, what),
             Form::Named(keys, what) => self.named(node, keys, what),
@@ -221,6 +230,10 @@ impl Reader<'_> {
             },
             Form::True => match node.kind {
                 Kind::Bool(true) => Field::Flag(true),
+                _ if within.is_some() => {
+                    let help = "write `true`; a step that is to run only sometimes has a `when` beside it";
+                    self.shape(node, "`true`", Some(help))
+                }
                 _ => self.shape(node, "`true`", Some("write `true`, or leave the key out")),
             },
             Form::Patterns => self.texts(node, "an error type or a list of them", |text| {
@@ -238,10 +251,6 @@ impl Reader<'_> {
             }),
             Form::Map(keys) => match node.kind {
                 Kind::Map(_) => self.map(entry, keys, within),
-                Kind::Text(ref text) if entry.key == "fail" && meant::is_word(&text.text) => {
-                    let help = format!("write `fail: {{ error: {} }}`", text.text);
-                    self.shape(node, "a mapping", Some(&help))
-                }
                 _ => {
                     let help = meant::instead(&entry.key, node).unwrap_or_else(|| one_of(keys));
                     self.shape(node, "a mapping", Some(&help))
@@ -290,11 +299,20 @@ impl Reader<'_> {
     }
 
     fn word(&mut self, node: &Node, key: &str) -> Field {
+        if let (Kind::Number(_), "id") = (&node.kind, key) {
+            let message = format!("the id {} is only a number", meant::found(node));
+            self.error(Code::BadName, node.span, message).help =
+                Some("begin it with a letter: numbers in a path are those of items and rounds".into());
+            return Field::Broken;
+        }
         let Some(text) = self.text(node, "a word") else { return Field::Broken };
         if meant::is_word(&text.text) {
             return Field::Text(text.text);
         }
         let help = meant::constant(node).unwrap_or(match key {
+            "id" if text.text.contains(' ') => {
+                "it begins with a letter or digit and holds letters, digits, `-` and `_`; a line for people is `summary`"
+            }
             "id" | "process" => "it begins with a letter or digit and holds letters, digits, `-` and `_`; 100 at most",
             "service" if text.text.contains("://") => {
                 "name the service here; its address stands in `fermata.toml`, under `[service.NAME]`"
@@ -311,7 +329,16 @@ impl Reader<'_> {
         Field::Broken
     }
 
-    fn variable(&mut self, node: &Node) -> Field {
+    fn variable(&mut self, node: &Node, key: &str) -> Field {
+        if let Kind::Number(_) = node.kind {
+            let help = match key {
+                "for" => "name the item, and list what it goes through: `for: n` and beside it `in: [1, 2, 3]`",
+                _ => NAMES,
+            };
+            self.error(Code::BadName, node.span, format!("{} is not a name", meant::found(node))).help =
+                Some(help.into());
+            return Field::Broken;
+        }
         let Some(text) = self.text(node, "a name") else { return Field::Broken };
         let inner = text.text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}')).map(str::trim);
         let item = text.text.split_once(" in ").filter(|(item, _)| meant::is_name(item.trim()));
@@ -334,9 +361,7 @@ impl Reader<'_> {
         if !fits {
             let help = match name {
                 "_" => "expressions cannot read a name that is `_` alone",
-                _ => {
-                    "a name begins with a letter or `_` and holds letters, digits and `_`, so that expressions can use it"
-                }
+                _ => NAMES,
             };
             self.error(Code::BadName, span, format!("`{name}` is not a name")).help = Some(help.into());
         }
@@ -357,15 +382,18 @@ impl Reader<'_> {
             Kind::Text(ref text) if text.text.parse::<i64>().is_ok() => {
                 self.shape(node, &range, Some("remove the quotes"))
             }
+            Kind::Text(ref text) if let Ok(n) = text.text.trim_start_matches(['v', 'V']).parse::<i64>() => {
+                self.shape(node, &range, Some(&format!("write the number alone: `{n}`")))
+            }
             _ => self.shape(node, &range, None),
         }
     }
 
     fn choice(&mut self, node: &Node, words: &'static [&'static str], of: &str) -> Field {
-        let list = words.iter().map(|w| format!("`{w}`")).collect::<Vec<_>>().join(", ");
-        let (wanted, only) = match words {
-            [word] => (format!("`{word}`"), format!("the only value is `{word}`")),
-            _ => (format!("one of {list}"), format!("expected one of {list}")),
+        let wanted = one_of_words(words);
+        let only = match words {
+            [word] => format!("the only value is `{word}`"),
+            _ => format!("expected {wanted}"),
         };
         let Some(text) = self.text(node, &wanted) else { return Field::Broken };
         if words.contains(&text.text.as_str()) {
@@ -509,10 +537,15 @@ impl Reader<'_> {
 
     /// A comment behind a plain text that computes something was a part of the text.
     fn comment(&mut self, text: &Text, end: usize) {
-        let line = self.source.get(end..).and_then(|rest| rest.lines().next()).unwrap_or_default();
+        // Most texts have none: whole lines are not looked at for each of their texts.
+        let behind = self.source.get(end..).unwrap_or_default();
+        if !text.plain || !behind.trim_start_matches(' ').starts_with('#') {
+            return;
+        }
+        let line = behind.lines().next().unwrap_or_default();
         let comment = line.trim_start_matches(' ');
         let closed_before = text.text.matches("${").count() <= text.text.matches('}').count();
-        if text.plain && closed_before && comment.starts_with('#') && comment.contains("${") {
+        if closed_before && comment.contains("${") {
             let start = end + line.len() - comment.len();
             let message = "this is a comment, not a part of the text: ` #` begins one";
             self.complaints.push(
@@ -536,7 +569,7 @@ impl Reader<'_> {
 
     fn assignments(&mut self, node: &Node) -> Field {
         let Kind::Map(entries) = &node.kind else {
-            return self.shape(node, "a mapping from names to values", None);
+            return self.shape(node, "a mapping from names to values", Some(EACH));
         };
         let mut assignments = Vec::new();
         for entry in entries {
@@ -576,7 +609,12 @@ impl Reader<'_> {
                         _ => None,
                     };
                     let status = status.filter(|text| text.len() == 3 && text.bytes().all(|b| b.is_ascii_digit()));
+                    let listed = match &item.kind {
+                        Kind::Text(text) => listed(&text.text, accept),
+                        _ => None,
+                    };
                     let help = status.map(|status| format!("a status is refused as the error `http.{status}`"));
+                    let help = help.or_else(|| Some(format!("write a list: `[{}]`", listed?)));
                     self.shape(item, wanted, help.as_deref());
                 }
             }
@@ -585,9 +623,24 @@ impl Reader<'_> {
     }
 }
 
+const EACH: &str = "write each as a key of its own: `name: value`";
+const NAMES: &str =
+    "a name begins with a letter or `_` and holds letters, digits and `_`, so that expressions can use it";
 const DURATIONS: &str = "write a length such as `45s`, `10m`, `2h`, `3d`, `1h30m`";
+
+fn one_of_words(words: &[&str]) -> String {
+    let list = words.iter().map(|w| format!("`{w}`")).collect::<Vec<_>>().join(", ");
+    if words.len() > 1 { format!("one of {list}") } else { list }
+}
 
 fn one_of(keys: &[Key]) -> String {
     let keys = keys.iter().filter(|key| !matches!(key.form, Form::Later));
     format!("its keys are {}", keys.map(|k| format!("`{}`", k.name)).collect::<Vec<_>>().join(", "))
+}
+
+/// Several of what is accepted, in one text with commas or blanks between them.
+fn listed(text: &str, accept: fn(&str) -> Option<String>) -> Option<String> {
+    let words: Vec<&str> = text.split([',', ' ', '|', ';']).filter(|word| !word.is_empty()).collect();
+    let all = words.len() > 1 && words.iter().all(|word| accept(word).is_some());
+    all.then(|| words.join(", "))
 }

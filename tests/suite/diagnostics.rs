@@ -180,6 +180,129 @@ fn records() -> Result<(), String> {
     }
 }
 
+/// Shapes that cost most where something is looked for once for each of many, or shown as long as it is.
+fn hostile() -> Vec<(&'static str, String)> {
+    let head = "fermata: 1\nprocess: P\nversion: 1\nkey: ${input.k}\n";
+    let steps = "steps:\n  - log: a\n";
+    let upto = |most: usize, what: &dyn Fn(usize) -> String| {
+        let mut text = String::new();
+        for n in 0.. {
+            text.push_str(&what(n));
+            if text.len() > most {
+                break;
+            }
+        }
+        text
+    };
+    // As many as fill a file.
+    let filled = |what: &dyn Fn(usize) -> String| upto(240_000, what);
+    let long = "a".repeat(240_000);
+    vec![
+        (
+            "unknown keys of a call",
+            format!("{head}steps:\n  - http:\n{}", filled(&|n| format!("      servce{n}: 1\n"))),
+        ),
+        (
+            "unknown keys beside a call",
+            format!("{head}steps:\n  - http: {{}}\n{}", filled(&|n| format!("    pth{n}: 1\n"))),
+        ),
+        (
+            "unknown keys beside a call and below it",
+            format!(
+                "{head}steps:\n  - http:\n{}{}",
+                upto(120_000, &|n| format!("      x{n}: 1\n")),
+                upto(110_000, &|n| format!("    y{n}: 1\n"))
+            ),
+        ),
+        ("unknown keys of the whole", format!("{head}{steps}{}", filled(&|n| format!("stps{n}: 1\n")))),
+        (
+            "unknown keys of a step without a verb",
+            format!("{head}steps:\n  - id: a\n{}", filled(&|n| format!("    x{n}: 1\n"))),
+        ),
+        (
+            "signals with unknown keys",
+            format!("{head}signals:\n{}{steps}", filled(&|n| format!("  s{n}: {{ pay: 1 }}\n"))),
+        ),
+        (
+            "waits for unknown signals",
+            format!(
+                "{head}signals:\n{}steps:\n{}",
+                upto(120_000, &|n| format!("  s{n}:\n")),
+                upto(110_000, &|n| format!("  - {{id: i{n}, wait: {{signal: t{n}}}}}\n"))
+            ),
+        ),
+        ("one id for all", format!("{head}steps:\n{}", filled(&|_| "  - {id: a, log: b}\n".to_owned()))),
+        ("a key without end", format!("{head}{steps}{long}: 1\n")),
+        ("a name without end", format!("{head}vars: {{ \"{long}-\": 1 }}\n{steps}")),
+        ("an id without end", format!("{head}steps:\n  - {{ id: {long}, log: a }}\n")),
+        ("a verb without end", format!("{head}steps:\n  - {long}: a\n")),
+        ("a signal without end", format!("{head}signals: {{ \"{long} \": null }}\n{steps}")),
+        ("a wait without end", format!("{head}steps:\n  - {{ id: a, wait: {long} }}\n")),
+        ("a length without end", format!("{head}steps:\n  - {{ id: a, wait: {} }}\n", "1d".repeat(120_000))),
+        ("a number without end", format!("{head}steps:\n  - {{ id: a, wait: {} }}\n", "1".repeat(240_000))),
+        ("an error type without end", format!("{head}steps:\n  - fail: {{ error: {long}* }}\n")),
+        ("a condition without end", format!("{head}steps:\n  - {{ when: {long}, log: a }}\n")),
+        (
+            "a method without end",
+            format!("{head}steps:\n  - {{ id: a, http: {{ service: s, path: /, method: {long} }} }}\n"),
+        ),
+        ("a schema's word without end", format!("{head}input: {{ {long}: 1 }}\n{steps}")),
+        ("texts in one line", format!("{head}vars: {{x: [{}]}}\n{steps}", filled(&|_| "a, ".to_owned()))),
+        ("holes in one line", format!("{head}vars: {{x: [{}]}}\n{steps}", filled(&|_| "\"${1}\", ".to_owned()))),
+        (
+            "ways without end",
+            format!(
+                "{head}steps:\n  - switch:\n{}",
+                filled(&|n| format!("      - {{ when: input.a == {n}, do: [] }}\n"))
+            ),
+        ),
+        (
+            "catches without end",
+            format!(
+                "{head}steps:\n  - try: [{{id: a, http: {{service: s, path: /}}}}]\n    catch:\n{}",
+                filled(&|n| format!("      - {{ error: e{n}*, do: [] }}\n"))
+            ),
+        ),
+        (
+            "error types without end",
+            format!(
+                "{head}steps:\n  - id: a\n    http: {{service: s, path: /}}\n    retry: {{on: [{}]}}\n",
+                filled(&|n| format!("e{n}, "))
+            ),
+        ),
+        // What a place sees is copied for each: these two are a quarter of what may be.
+        ("names that are set", format!("{head}steps:\n{}", upto(60_000, &|n| format!("  - set: {{ n{n}: 1 }}\n")))),
+        (
+            "names that are misspelt",
+            format!("{head}vars: {{ {} }}\n{steps}", filled(&|n| format!("n{n}: \"${{n{n}}}\", "))),
+        ),
+        (
+            "branches",
+            format!(
+                "{head}steps:\n  - parallel:\n{}",
+                upto(60_000, &|n| format!("      b{n}: [ {{ set: {{ n{n}: 1 }} }} ]\n"))
+            ),
+        ),
+        (
+            "groups in groups",
+            format!(
+                "{head}steps:\n{}",
+                filled(&|_| format!("  - {}{{lgo: a}}{}\n", "{do: [".repeat(14), "]}".repeat(14)))
+            ),
+        ),
+        ("braces in a text", format!("{head}steps:\n  - log: '{}'\n", "{".repeat(240_000))),
+        ("marks in a text", format!("{head}steps:\n  - log: '{}'\n", "%a$b{c#{d".repeat(26_000))),
+        ("lines that open", format!("{head}steps:\n{}", filled(&|_| "  - \"\n".to_owned()))),
+        ("lines that open and close", format!("{head}steps:\n{}  - a: b: c\n", filled(&|_| "  - '{'\n".to_owned()))),
+        ("comments", format!("{head}{steps}{}", filled(&|_| "  # a\n".to_owned()))),
+        ("a text of many lines", format!("{head}steps:\n  - log: |\n{}", filled(&|_| "      ${a b}\n".to_owned()))),
+        (
+            "texts of many lines",
+            format!("{head}vars:\n  x:\n{}{steps}", filled(&|_| "    - |\n      ${a b}\n".to_owned())),
+        ),
+    ]
+}
+
 /// Files as large as are read, full of one mistake: what is said of them stays short, and nothing grows with the square.
 fn large() -> Result<(), String> {
     let head = "fermata: 1\nprocess: P\nversion: 1\nkey: ${input.k}\n";
@@ -221,7 +344,7 @@ fn large() -> Result<(), String> {
         ),
     ];
     let mut wrong = Vec::new();
-    for (what, text) in files {
+    for (what, text) in files.into_iter().chain(hostile()) {
         let started = std::time::Instant::now();
         let (_, complaints) = from_yaml(&text, &Home::default());
         let shown = render_all(&complaints, &Source::new("v1.yaml", text.clone()), false);

@@ -1,6 +1,6 @@
 //! Signals, updates and queries: what is declared, and what is used.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::expression::similar;
@@ -11,11 +11,14 @@ use crate::value::Value;
 pub(super) fn check(document: &Document, complaints: &mut Vec<Diagnostic>) {
     let header = &document.header;
     let signals = header.signals.items();
+    let by_name: BTreeMap<&str, _> = signals.iter().map(|signal| (signal.name.as_str(), signal)).collect();
     let mut used = BTreeSet::new();
     for step in document.walk() {
         let Some((name, span, taken)) = named(step) else { continue };
-        let declared = signals.iter().find(|signal| signal.name == name);
+        let declared = by_name.get(name);
         match (declared, taken) {
+            // What is declared could not be read.
+            (None, _) if header.signals.is_broken() => {}
             (None, Taken::Awaited | Taken::SentToItself) => {
                 let message = format!("there is no signal `{name}` in `signals`");
                 let help = match similar(name, signals.iter().map(|signal| signal.name.as_str())) {

@@ -6,7 +6,7 @@ use super::super::uses::{Sees, uses};
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::expression::{Compared, similar};
 use crate::syntax::verbs::{Catch, Http, Retry, Switch, Try};
-use crate::syntax::{Action, Document, ErrorType, Maker, Nature, Own, Part, Role, Step, can_fit, walk};
+use crate::syntax::{Action, Document, ErrorType, Maker, Nature, Own, Part, Role, Step, can_fit, statuses, walk};
 
 /// What begins so is the interpreter's, whoever writes it.
 const FAMILIES: [&str; 4] = ["http.", "activity.", "send.", "limit."];
@@ -253,7 +253,7 @@ fn unexpected(expected: &[&str], pattern: &str) -> bool {
         let text = status.to_string();
         expected.iter().any(|one| *one == text || one.strip_suffix("xx").is_some_and(|digit| text.starts_with(digit)))
     };
-    (100..=999).any(|status| !taken(status) && fits(&Own::HttpStatus(status), pattern))
+    statuses(pattern).any(|status| !taken(status) && fits(&Own::HttpStatus(status), pattern))
 }
 
 /// Whether it looks like a type of the interpreter's, which no `fail` would name.

@@ -268,7 +268,9 @@ impl<'a> Walk<'a> {
                 check_condition(condition, used.key, endless, &scope.types, &mut self.complaints);
                 if matches!(step.action, Action::Wait(_)) && used.key != "when" {
                     let help = "wait for a time, or give the wait a `timeout`";
-                    no_calls_in(condition, &["now", "uuid"], used.key, help, &mut self.complaints);
+                    no_calls_in(condition, &["now"], used.key, help, &mut self.complaints);
+                    let help = "make it before, with `set`: here it would be another one each time it is looked at";
+                    no_calls_in(condition, &["uuid"], used.key, help, &mut self.complaints);
                 }
             }
             What::Expression(expression) => {

@@ -1,5 +1,7 @@
 //! Steps, and what holds several of something: branches, ways, catches, messages, items.
 
+use std::collections::BTreeSet;
+
 use super::super::document::Assignment;
 use super::super::keys::{self, Form, Key, VERBS, Verb};
 use super::super::meant::{self, awaits};
@@ -7,7 +9,7 @@ use super::super::part::{Item, Keyed, Named};
 use super::super::step::{Branch, Common, Step, StepId};
 use super::super::tree::{Entry, Kind, Node};
 use super::mapping::{Home, Scope, Within};
-use super::{Field, Fields, Reader, one_of};
+use super::{EACH, Field, Fields, Reader, one_of};
 use crate::diagnostic::Code;
 use crate::expression::similar;
 
@@ -61,10 +63,16 @@ impl Reader<'_> {
         let own = self.own(entry, verb.form, Some(Within { verb, strangers: &strangers }));
         let of = format!("{} step", meant::a(verb.name));
         let rest = entries.iter().filter(|e| e.key != verb.name);
-        let there = |name: &str| entries.iter().any(|e| e.key == name);
-        let home = |stranger: &Entry| home(stranger, verb, inner, &entry.value, &there);
+        let beside: BTreeSet<&str> = entries.iter().map(|e| e.key.as_str()).collect();
+        let below: BTreeSet<&str> = entry.value.entries().iter().map(|e| e.key.as_str()).collect();
+        let home = |stranger: &Entry| home(stranger, verb, inner, &beside, &below);
         let mut outside = moved_in(&entry.value, verb, inner);
-        if verb.name == "for" && matches!(&entry.value.kind, Kind::Text(text) if text.text.contains(" in ")) {
+        let listed = match &entry.value.kind {
+            Kind::Text(text) => text.text.contains(" in "),
+            Kind::Number(_) => true,
+            _ => false,
+        };
+        if verb.name == "for" && listed {
             outside.push(("in", entry));
         }
         let scope = Scope { second: verb.beside, home: &home, outside: &outside, ..Scope::of(Common::KEYS, &of) };
@@ -124,9 +132,14 @@ impl Reader<'_> {
         }
         let list =
             || VERBS.iter().filter(|v| v.built()).map(|v| format!("`{}`", v.name)).collect::<Vec<_>>().join(", ");
-        let stranger =
-            entries.iter().find(|e| !Common::KEYS.iter().any(|k| k.name == e.key) && keys::homes(&e.key).is_empty());
-        if let Some(entry) = stranger {
+        let is_common = |name: &str| Common::KEYS.iter().any(|key| key.name == name);
+        let strangers = || entries.iter().filter(|e| !is_common(&e.key) && keys::homes(&e.key).is_empty());
+        // One that is a common key by another name, such as `name`, is not where the verb is.
+        let own = |e: &&Entry| {
+            let common = || Common::KEYS.iter().map(|key| key.name);
+            meant::key(&e.key, common()).is_none() && similar(&e.key, common()).is_none()
+        };
+        if let Some(entry) = strangers().find(own).or_else(|| strangers().next()) {
             let event = match &entry.value.kind {
                 Kind::Text(text) if ["signal", "until"].contains(&entry.key.as_str()) => {
                     Some(format!("write `wait: {{ {}: {} }}`", entry.key, meant::short(&text.text)))
@@ -143,7 +156,8 @@ impl Reader<'_> {
             self.error(Code::NoVerb, entry.key_span, format!("`{}` is not a verb", entry.key)).help = Some(help);
             return;
         }
-        let beside = entries.iter().find_map(|e| keys::homes(&e.key).first().map(|home| (e, *home)));
+        let own = entries.iter().filter(|e| !is_common(&e.key));
+        let beside = own.into_iter().find_map(|e| keys::homes(&e.key).first().map(|home| (e, *home)));
         if let Some((entry, home)) = beside {
             let help = format!("it belongs to a step with `{home}`, in the same mapping");
             self.error(Code::NoVerb, entry.key_span, format!("`{}` wants {}", entry.key, meant::a(home))).help =
@@ -151,7 +165,13 @@ impl Reader<'_> {
             return;
         }
         let at = entries.first().map_or(node.span, |e| e.key_span);
-        self.error(Code::NoVerb, at, "the step has no verb").help = Some(format!("add one of {}", list()));
+        let help = match entries {
+            [only] if !["id", "summary"].contains(&only.key.as_str()) => {
+                format!("`{}` stands beside a verb: without the `- ` it belongs to the step above", only.key)
+            }
+            _ => format!("add one of {}", list()),
+        };
+        self.error(Code::NoVerb, at, "the step has no verb").help = Some(help);
     }
 
     /// Branches in the order written, which is the order in which they begin.
@@ -197,7 +217,8 @@ impl Reader<'_> {
 
     pub(super) fn named(&mut self, node: &Node, keys: &'static [Key], what: &str) -> Field {
         let Kind::Map(entries) = &node.kind else {
-            return self.shape(node, "a mapping from names to what each is", Some(&one_of(keys)));
+            let help = format!("write each as a key of its own, `name:`; {}", one_of(keys));
+            return self.shape(node, "a mapping from names to what each is", Some(&help));
         };
         let mut named = Vec::new();
         for entry in entries {
@@ -206,8 +227,16 @@ impl Reader<'_> {
                 Kind::Null => Fields::default(), // `paid:` alone declares a message that carries nothing
                 Kind::Map(entries) => self.fields(entries, entry.value.span, &Scope::of(keys, what)),
                 _ => {
-                    self.shape(&entry.value, "a mapping", Some(&one_of(keys)));
-                    Fields::default()
+                    let payload = keys.iter().any(|key| key.name == "payload");
+                    let help = match meant::type_of_a_schema(&entry.value).filter(|_| payload) {
+                        Some(word) => format!("write `payload: {{ type: {word} }}`"),
+                        None => one_of(keys),
+                    };
+                    self.shape(&entry.value, "a mapping", Some(&help));
+                    // It may have been any of them.
+                    let mut fields = Fields::default();
+                    keys.iter().for_each(|key| fields.mean(key.name, entry));
+                    fields
                 }
             };
             named.push(Named { name: entry.key.clone(), span: entry.key_span, keys });
@@ -226,7 +255,7 @@ impl Reader<'_> {
 
     pub(super) fn word_values(&mut self, node: &Node) -> Field {
         let Kind::Map(entries) = &node.kind else {
-            return self.shape(node, "a mapping from names to values", None);
+            return self.shape(node, "a mapping from names to values", Some(EACH));
         };
         let mut values = Vec::new();
         for entry in entries {
@@ -257,15 +286,16 @@ impl Reader<'_> {
     }
 }
 
-/// Where a key belongs that stands beside a verb and is none of its own: `inner` are the keys below it, `value` what
-/// stands there, `there` tells the keys beside.
+/// Where a key belongs that stands beside a verb and is none of its own: `inner` are the keys that may stand below it,
+/// `below` those that do, `beside` those beside it.
 fn home(
     entry: &Entry,
     verb: &'static Verb,
     inner: &'static [Key],
-    value: &Node,
-    there: &dyn Fn(&str) -> bool,
+    beside: &BTreeSet<&str>,
+    below: &BTreeSet<&str>,
 ) -> Option<Home> {
+    let there = |key: &str| beside.contains(key);
     let name = entry.key.as_str();
     let lower = name.to_ascii_lowercase();
     if ["unless", "only-if", "only_if", "skip-if", "skip_if", "condition"].contains(&lower.as_str()) && !there("when") {
@@ -274,7 +304,7 @@ fn home(
     if verb.name == "switch" && ["cases", "ways", "when", "case", "default", "branches"].contains(&lower.as_str()) {
         return Some(Home::unknown("list the ways below `switch`: `- when: …` with `do: [ … ]`, and `- else: [ … ]`"));
     }
-    let given = |key: &str| value.get(key).is_some();
+    let given = |key: &str| below.contains(key);
     if inner.iter().any(|key| key.name == name) && (verb.name != "activity" || name != "name" || !given("name")) {
         return Some(Home::misplaced(format!("indent it below `{}`", verb.name)));
     }
@@ -290,15 +320,15 @@ fn home(
         let list = homes.iter().map(|h| format!("`{h}`")).collect::<Vec<_>>().join(", ");
         return Some(Home::misplaced(format!("`{name}` belongs to a step with {list}")));
     }
-    if let Some(word) = meant::key(name, inner.iter().map(|key| key.name)).filter(|word| !given(word)) {
-        return Some(Home::unknown(format!("did you mean `{word}`, below `{}`?", verb.name)));
-    }
     let own = verb.beside.iter().chain(Common::KEYS).map(|key| key.name).filter(|key| !there(key));
     if let Some(word) = meant::key(name, own) {
         if word == "id" && matches!(&entry.value.kind, Kind::Text(text) if !meant::is_word(&text.text)) {
             return Some(Home::unknown("did you mean `summary`? an `id` is one word").means(word));
         }
         return Some(Home::unknown(format!("did you mean `{word}`?")).means(word));
+    }
+    if let Some(word) = meant::key(name, inner.iter().map(|key| key.name)).filter(|word| !given(word)) {
+        return Some(Home::unknown(format!("did you mean `{word}`, below `{}`?", verb.name)));
     }
     meant::inside(name).first().map(|home| Home::misplaced(format!("`{name}` belongs below `{home}`")))
 }

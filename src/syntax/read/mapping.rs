@@ -1,5 +1,7 @@
 //! The keys of a mapping: which may stand there, where those belong that may not, and which one each of these means.
 
+use std::collections::BTreeSet;
+
 use super::super::keys::{Form, Key, Verb, verb};
 use super::super::meant;
 use super::super::part::Keyed;
@@ -75,10 +77,13 @@ impl Reader<'_> {
     ) -> Fields {
         let mut fields = Fields::default();
         let mut meant = Vec::new();
+        let names: BTreeSet<&str> = entries.clone().into_iter().map(|entry| entry.key.as_str()).collect();
+        let wanted: Vec<&'static str> =
+            scope.keys().filter(|key| key.required && !names.contains(key.name)).map(|key| key.name).collect();
         for entry in entries.clone() {
             match scope.keys().find(|key| key.name == entry.key) {
                 Some(key) => fields.0.push((key.name, self.own(entry, key.form, None))),
-                None => meant.extend(self.unknown_key(entry, scope).map(|key| (key, entry))),
+                None => meant.extend(self.unknown_key(entry, scope, &wanted).map(|key| (key, entry))),
             }
         }
         meant.extend(scope.outside);
@@ -96,10 +101,11 @@ impl Reader<'_> {
     }
 
     /// Complains about a key that may not stand here; the key of this mapping that is evidently meant by it.
-    fn unknown_key(&mut self, entry: &Entry, scope: &Scope<'_>) -> Option<&'static str> {
+    /// `wanted` are the keys that must be here and are not.
+    fn unknown_key(&mut self, entry: &Entry, scope: &Scope<'_>, wanted: &[&'static str]) -> Option<&'static str> {
         self.lose(entry.value.span);
         let (name, of) = (entry.key.as_str(), scope.of);
-        let home = (scope.home)(entry).or_else(|| by_table(entry, scope)).unwrap_or_else(|| {
+        let home = (scope.home)(entry).or_else(|| by_table(entry, scope, wanted)).unwrap_or_else(|| {
             let mut names: Vec<String> = Vec::new();
             for key in scope.keys().filter(|key| !matches!(key.form, Form::Later)) {
                 let name = format!("`{}`", key.name);
@@ -110,8 +116,8 @@ impl Reader<'_> {
             Home::unknown(format!("expected one of {}", names.join(", ")))
         });
         let message = match home.code {
-            Code::MisplacedKey => format!("`{name}` means nothing for {of}"),
-            _ => format!("`{name}` is not a key of {of}"),
+            Code::MisplacedKey => format!("`{}` means nothing for {of}", meant::short(name)),
+            _ => format!("`{}` is not a key of {of}", meant::short(name)),
         };
         self.error(home.code, entry.key_span, message).help = Some(home.help);
         home.means
@@ -120,6 +126,11 @@ impl Reader<'_> {
     /// The mapping at a key.
     pub(super) fn map(&mut self, entry: &Entry, keys: &'static [Key], within: Option<Within<'_>>) -> Field {
         let of = format!("`{}`", entry.key);
+        let waits = within.is_some_and(|within| matches!(within.verb.form, Form::MomentOr(_)));
+        if let Some((node, moment)) = entry.value.get("until").filter(|_| waits).and_then(meant::misplaced_moment) {
+            let help = format!("a length or a time stands alone: `{}: {moment}`", entry.key);
+            return self.shape(node, "a condition", Some(&help));
+        }
         let mut outside = Vec::new();
         for stranger in within.map_or(&[][..], |within| within.strangers) {
             let exact = keys.iter().map(|key| key.name).find(|name| *name == stranger.key);
@@ -143,9 +154,13 @@ impl Reader<'_> {
 }
 
 /// What the table of the language tells of a key that may not stand here.
-fn by_table(entry: &Entry, scope: &Scope<'_>) -> Option<Home> {
+fn by_table(entry: &Entry, scope: &Scope<'_>, wanted: &[&'static str]) -> Option<Home> {
     let name = entry.key.as_str();
     let list = |names: Vec<&str>| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" or ");
+    if let Some(word) = meant::key(name, wanted.iter().copied()).and_then(|word| scope.names().find(|key| *key == word))
+    {
+        return Some(Home::unknown(format!("did you mean `{word}`?")).means(word));
+    }
     let schemas: Vec<_> = scope.keys().filter(|key| matches!(key.form, Form::Schema)).map(|key| key.name).collect();
     if let (Some(first), true) = (schemas.first(), meant::of_a_schema(name)) {
         let help = format!("it is a word of a schema: indent it below {}", list(schemas.clone()));
