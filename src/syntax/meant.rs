@@ -370,10 +370,12 @@ pub(super) fn instead(key: &str, node: &Node) -> Option<String> {
         ("on-error", Kind::List(_) | Kind::Map(_)) => {
             Some("steps that an error leads to stand in the `catch` of a `try`".to_owned())
         }
-        ("input" | "returns" | "reply" | "payload", _) => Some(match type_of_a_schema(node) {
-            Some(word) => format!("write `{key}: {{ type: {word} }}`"),
-            None => "such as `{ type: object, properties: { … } }`".to_owned(),
-        }),
+        ("input" | "returns" | "reply" | "payload", _) if constant(node).is_none() => {
+            Some(match type_of_a_schema(node) {
+                Some(word) => format!("write `{key}: {{ type: {word} }}`"),
+                None => "such as `{ type: object, properties: { … } }`".to_owned(),
+            })
+        }
         ("on-timeout" | "then" | "else" | "do" | "catch" | "finally" | "try" | "steps", Kind::Map(entries)) => {
             let named =
                 entries.first().filter(|first| entries.iter().all(|one| holds_a_verb(&one.value)) && !is_verb(first));

@@ -147,7 +147,7 @@ impl Reader<'_> {
     fn shape(&mut self, node: &Node, wanted: &str, help: Option<&str>) -> Field {
         if !matches!(node.kind, Kind::Broken) {
             let message = format!("expected {wanted}, found {}", meant::found(node));
-            let help = meant::constant(node).or(help);
+            let help = help.or(meant::constant(node));
             self.error(Code::WrongShape, node.span, message).help = help.map(str::to_owned);
         }
         self.lose(node.span);

@@ -60,7 +60,16 @@ impl Reader<'_> {
         };
         let known = |name: &str| Common::KEYS.iter().chain(verb.beside).any(|key| key.name == name);
         let strangers: Vec<&Entry> = entries.iter().filter(|e| e.key != verb.name && !known(&e.key)).collect();
-        let own = self.own(entry, verb.form, Some(Within { verb, strangers: &strangers }));
+        let mut own = self.own(entry, verb.form, Some(Within { verb, strangers: &strangers }));
+        // An `else` beside the ways is meant as the last of them.
+        if let (Field::List(ways), "switch") = (&mut own.field, verb.name)
+            && ways.iter().all(|way| !way.keys.has("else"))
+            && let Some(last) = strangers.iter().find(|stranger| ["else", "default"].contains(&stranger.key.as_str()))
+        {
+            let mut keys = Fields::default();
+            keys.mean("else", last);
+            ways.push(Item { span: last.key_span, broken: true, keys });
+        }
         let of = format!("{} step", meant::a(verb.name));
         let rest = entries.iter().filter(|e| e.key != verb.name);
         let beside: BTreeSet<&str> = entries.iter().map(|e| e.key.as_str()).collect();
@@ -183,6 +192,12 @@ impl Reader<'_> {
         let mut branches = Vec::new();
         for entry in entries {
             let named = self.name(&entry.key, entry.key_span);
+            let inside = entry.value.entries();
+            if !inside.is_empty() && inside.iter().all(|inner| matches!(inner.value.kind, Kind::List(_))) {
+                let help = format!("branches stand right below their verb: leave out `{}`", meant::short(&entry.key));
+                self.shape(&entry.value, "a list of steps", Some(&help));
+                continue;
+            }
             match self.steps(&entry.value) {
                 Field::Steps(steps) if named => {
                     branches.push(Branch { name: entry.key.clone(), span: entry.key_span, steps });
@@ -300,6 +315,9 @@ fn home(
     let lower = name.to_ascii_lowercase();
     if ["unless", "only-if", "only_if", "skip-if", "skip_if", "condition"].contains(&lower.as_str()) && !there("when") {
         return Some(Home::unknown(format!("write {}", meant::when(entry))).means("when"));
+    }
+    if verb.name == "switch" && name == "else" {
+        return Some(Home::misplaced("it is the last way: write it into the list, as `- else: [ … ]`"));
     }
     if verb.name == "switch" && ["cases", "ways", "when", "case", "default", "branches"].contains(&lower.as_str()) {
         return Some(Home::unknown("list the ways below `switch`: `- when: …` with `do: [ … ]`, and `- else: [ … ]`"));
