@@ -2,6 +2,18 @@
 //!
 //! This room may not know: everything it can leave to another room.
 
+/// As those of `std`, which panic where nobody reads any more.
+macro_rules! print {
+    ($($text:tt)*) => { $crate::cli::out::out(format_args!($($text)*)) };
+}
+macro_rules! println {
+    () => { $crate::cli::out::out(format_args!("\n")) };
+    ($($text:tt)*) => { $crate::cli::out::out(format_args!("{}\n", format_args!($($text)*))) };
+}
+macro_rules! eprintln {
+    ($($text:tt)*) => { $crate::cli::out::err(format_args!("{}\n", format_args!($($text)*))) };
+}
+
 mod check;
 #[cfg(feature = "server")]
 mod dev;
@@ -15,6 +27,7 @@ mod live;
 #[cfg(not(feature = "server"))]
 #[path = "offline.rs"]
 mod live;
+mod out;
 mod publish;
 mod scenarios;
 #[cfg(feature = "server")]

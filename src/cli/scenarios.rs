@@ -131,7 +131,7 @@ impl ScenarioFile {
 
     /// Whether it is to be run under a version.
     pub fn is_for(&self, version: i64) -> bool {
-        self.scenario.as_ref().is_some_and(|s| s.versions.is_empty() || s.versions.contains(&version))
+        self.scenario.as_ref().is_some_and(|scenario| scenario.is_for(version))
     }
 
     /// What of it does not fit a version, whatever a run would do.

@@ -176,7 +176,7 @@ fn scenario_of(name: &str, home: Option<&Target>) -> Result<ScenarioFile, String
 /// A scenario that names its versions, and this one not.
 fn not_for(plan: &Plan, scenario: &Scenario) -> Option<Diagnostic> {
     let version = plan.version();
-    let other = !scenario.versions.is_empty() && !scenario.versions.contains(&version);
+    let other = !scenario.is_for(version);
     let span = scenario.places.versions.first().copied().unwrap_or_default();
     let known = scenario.versions.iter().map(i64::to_string).collect::<Vec<_>>().join(", ");
     let message = format!("the scenario is not for version {version}, but for {known}");

@@ -174,6 +174,11 @@ pub struct CallExpectation {
 }
 
 impl Scenario {
+    /// Whether it is for this version: for all, unless it names some.
+    pub fn is_for(&self, version: i64) -> bool {
+        self.versions.is_empty() || self.versions.contains(&version)
+    }
+
     /// A run with this input, in which every call is answered `ok` and nothing else happens.
     pub fn plain(input: Value) -> Scenario {
         Scenario {

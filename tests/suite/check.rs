@@ -20,6 +20,7 @@ pub fn trials() -> Vec<Trial> {
         ("one_process_answers_for_its_own_files_only", one_process_answers_for_its_own_files_only),
         ("no_command_goes_on_with_a_name_that_is_almost_right", no_command_goes_on_with_a_name_that_is_almost_right),
         ("rules_that_never_hold_have_a_place", rules_that_never_hold_have_a_place),
+        ("nothing_breaks_where_nobody_reads", nothing_breaks_where_nobody_reads),
     ];
     tests.into_iter().map(|(name, test)| crate::trial(format!("check::{name}"), test)).collect()
 }
@@ -29,6 +30,37 @@ fn definition(process: &str, version: u32) -> String {
         "fermata: 1\nprocess: {process}\nversion: {version}\nkey: ${{input.k}}\ninput: {{ type: object, required: [k], \
          additionalProperties: false, properties: {{ k: {{ type: string }} }} }}\nsteps:\n  - return: {version}\n"
     )
+}
+
+/// `fermata … | head`: what nobody reads is lost, and the exit code is what it would have been.
+fn nothing_breaks_where_nobody_reads() -> Result<(), String> {
+    let folder = Folder::new();
+    folder.write("definitions/P/v1.yaml", &definition("P", 1));
+    folder.write("definitions/P/tests/a.yaml", "scenario: a\ninput: { k: a }\nexpect: { result: 2 }\n");
+    folder.write("definitions/P/v2.yaml", &definition("P", 2));
+    folder.write(NAME, WRONG);
+    for (arguments, wanted) in [
+        (&["check", NAME][..], 1),
+        (&["check", NAME, "--format", "json"], 1),
+        (&["simulate", "P@1", "--input", "{\"k\": \"a\"}"], 0),
+        (&["simulate", "P@1", "--input", "{\"k\": \"a\"}", "--format", "json"], 0),
+        (&["test"], 1),
+        (&["diff", "P@1", "P@2"], 1),
+        (&["diff", "P@1", "P@3"], 2),
+        (&["publish", "--untested"], 0),
+        (&["new-version", "P"], 0),
+    ] {
+        let (reader, writer) = std::io::pipe().map_err(|e| e.to_string())?;
+        drop(reader);
+        let mut command = std::process::Command::new(crate::process::fermata());
+        command.args(arguments).current_dir(folder.path()).stdin(std::process::Stdio::null());
+        command.stdout(writer.try_clone().map_err(|e| e.to_string())?).stderr(writer);
+        let code = command.status().map_err(|e| e.to_string())?.code();
+        if code != Some(wanted) {
+            return Err(format!("{arguments:?}: exit code {code:?}, not {wanted}"));
+        }
+    }
+    Ok(())
 }
 
 /// An error, a warning and an error with a second place, in a file whose name wants care.

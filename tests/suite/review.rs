@@ -25,6 +25,8 @@ pub fn trials() -> Vec<Trial> {
     trials.push(crate::trial("review::the_program_compares_folders", folders));
     trials.push(crate::trial("review::every_format_has_the_findings", formats));
     trials.push(crate::trial("review::approvals_end", approvals));
+    trials.push(crate::trial("review::a_scenario_runs_on_its_own_versions_only", versions));
+    trials.push(crate::trial("review::a_run_that_is_broken_off_is_still_running", broken_off));
     trials.push(crate::trial("review::markup_of_authors_is_text", markup));
     trials.push(crate::trial("review::any_two_definitions_compare", any_two));
     trials.push(crate::trial("review::cosmetic_edits_are_no_findings", cosmetic_edits));
@@ -536,6 +538,42 @@ fn formats() -> Result<(), String> {
     let html = shown("html");
     expect(html.contains("<b>charge · http</b> GET bank /charges"), "the picture lacks a step")?;
     expect(!html.contains("http://") && !html.contains("src="), "the page needs something else")
+}
+
+/// What shows the change is found by nobody who does not know the scenario.
+fn versions() -> Result<(), String> {
+    let folder = folder();
+    let order = folder.path().join("definitions/Order");
+    let hidden = "fermata: 1\nprocess: Order\nversion: 1\nkey: ${input.id}\nsteps:\n  - when: sum(input.items.map(|i| i * i)) == 1234\n    id: charge\n    http: { service: bank, path: /charges }\n";
+    std::fs::write(order.join("v1.yaml"), hidden).unwrap();
+    let changed = hidden.replace("version: 1", "version: 2").replace("/charges", "/other");
+    std::fs::write(order.join("v2.yaml"), changed).unwrap();
+    std::fs::create_dir_all(order.join("tests")).unwrap();
+    for (of, shown) in
+        [("", true), ("versions: [1, 2]\n", true), ("versions: [1]\n", false), ("versions: [2]\n", false)]
+    {
+        let scenario =
+            format!("scenario: Squares\n{of}input: {{ id: a, items: [35, 3] }}\nexpect: {{ status: completed }}\n");
+        std::fs::write(order.join("tests/squares.yaml"), scenario).unwrap();
+        let (said, code) = diff(folder.path(), &["Order@1", "Order@2"]);
+        expect(code == 1 && said.contains("Squares") == shown, format!("`{of}`: {code}: {said}"))?;
+    }
+    Ok(())
+}
+
+fn broken_off() -> Result<(), String> {
+    let of = |steps: &str| {
+        let text = format!("fermata: 1\nprocess: P\nversion: 1\nkey: ${{input.k}}\nsteps:\n{steps}");
+        Side::read(&text, "v1.yaml").map_err(|complaints| format!("{complaints:?}"))
+    };
+    let pause = "  - { id: pause, wait: 1s }\n";
+    let old = of(pause)?;
+    let new = of("  - while: true\n    do: [ { id: pause, wait: 1s } ]\n")?;
+    let review = compare_with(&old, &new, &[]);
+    let found = review.findings.iter().find(|finding| finding.id.slug() == "end-unreachable");
+    let status =
+        found.and_then(|finding| finding.witness.as_ref()).map(|witness| (witness.old.status, witness.new.status));
+    expect(status == Some(("completed", "running")), format!("{status:?}"))
 }
 
 fn approvals() -> Result<(), String> {

@@ -7,13 +7,16 @@ use crate::plan::Plan;
 use crate::simulate::{Happening, Replied, Scenario, Status, simulate_within};
 use crate::value::{Duration, Value, to_json};
 
+/// Of a run that had not come to rest when it was broken off.
+pub const RUNNING: &str = "running";
+
 /// What a version did.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Behaviour {
     /// The input was not taken: why.
     pub refused: Option<String>,
     pub key: String,
-    /// `completed`, `failed`, `cancelled`, `waiting`.
+    /// `completed`, `failed`, `cancelled`, `waiting`, or [`RUNNING`].
     pub status: &'static str,
     pub result: Option<Value>,
     /// The type of the error.
@@ -68,7 +71,7 @@ impl Behaviour {
         let behaviour = Behaviour {
             refused: None,
             key: report.key.clone(),
-            status: report.status.word(),
+            status: if report.unfinished { RUNNING } else { report.status.word() },
             result: report.result.clone().filter(|_| report.status == Status::Completed),
             error: report.error.as_ref().map(|error| error.kind.to_string()),
             took: report.took,

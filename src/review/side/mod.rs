@@ -12,7 +12,7 @@ mod spelling;
 
 use std::sync::Arc;
 
-pub use behaviour::Behaviour;
+pub use behaviour::{Behaviour, RUNNING};
 pub use call::Call;
 pub use lists::{Slot, acts, beside, everything, root_name, slots};
 pub use names::{id_of, label, name_of, quoted, short};

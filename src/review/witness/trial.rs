@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::candidates::Candidate;
-use crate::review::side::{Behaviour, Side};
+use crate::review::side::{Behaviour, RUNNING, Side};
 use crate::review::verdict::{Direction, Finding, FindingId, Severity, Subject};
 use crate::value::to_json;
 
@@ -124,7 +124,9 @@ pub fn shows(trial: &Trial, finding: &Finding, inner: &BTreeSet<String>, alone: 
             wanted && (alone || about(trial, finding, inner))
         }
         Subject::Budget => false,
-        _ if finding.id == FindingId::EndUnreachable => old.status == "completed" && new.status == "waiting",
+        _ if finding.id == FindingId::EndUnreachable => {
+            old.status == "completed" && ["waiting", RUNNING].contains(&new.status)
+        }
         // Everything else is about runs that both versions take.
         _ if refusals => false,
         _ if !(alone || about(trial, finding, inner)) => false,
