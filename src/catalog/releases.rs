@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::Checked;
 use crate::diagnostic::{Code, Diagnostic, Source, Span, has_errors};
-use crate::expression::{Expression, OPERATIONS, Scope, Type, Types, World, similar};
+use crate::expression::{Expression, OPERATIONS, Scope, Shared, Type, Types, World, similar};
 use crate::plan::Plan;
 use crate::syntax::{Kind, Node, located, read_tree};
 use crate::value::{Decimal, Time, Value};
@@ -161,7 +161,7 @@ impl Known {
     /// What callers may send: what any of the versions takes.
     fn scope(&self) -> Types {
         let input = Type::union(self.versions.values().map(|seen| seen.input.clone()));
-        Types { names: BTreeMap::from([("input".to_owned(), input)]), ..Types::default() }
+        Types { names: Shared::from_iter([("input".to_owned(), input)]), ..Types::default() }
     }
 }
 

@@ -15,9 +15,17 @@ use crate::value::Value;
 use missing::Perhaps;
 
 pub(super) fn check(tree: &Node, source: &str, failing: &[Failing], scope: &Types) -> (Type, Vec<Problem>) {
-    let mut checker =
-        Checker { source, scope, frames: Vec::new(), problems: Vec::new(), perhaps: Vec::new(), guarded: 0 };
+    whole(tree, source, failing, scope, false)
+}
+
+/// `truth`: the whole must be true or false.
+fn whole(tree: &Node, source: &str, failing: &[Failing], scope: &Types, truth: bool) -> (Type, Vec<Problem>) {
+    let mut checker = Checker::new(source, scope);
     let ty = checker.infer(tree, false);
+    // What is never true or false is an error, which says more.
+    if truth && ty.kinds() & takes::BOOL != 0 {
+        checker.perhaps_null(&ty, tree);
+    }
     checker.failing(failing);
     checker.perhaps(tree);
     checker.problems.sort_by_key(|problem| (problem.range.start, problem.range.end));
@@ -26,12 +34,17 @@ pub(super) fn check(tree: &Node, source: &str, failing: &[Failing], scope: &Type
 }
 
 pub(super) fn condition(tree: &Node, source: &str, failing: &[Failing], scope: &Types) -> Vec<Problem> {
-    let (ty, mut problems) = check(tree, source, failing, scope);
+    let (ty, mut problems) = whole(tree, source, failing, scope, true);
     if ty.kinds() & takes::BOOL == 0 && problems.iter().all(|problem| problem.warning) {
         let message = format!("the condition is {}, not true or false", ty.describe());
         problems.push(Problem::error("not-a-condition", tree.span.clone(), &message, truth_help(&ty)));
     }
     problems
+}
+
+/// Whether the items of a list are what its type says, and no filter has asked for more.
+pub(super) fn settled(tree: &Node, source: &str, scope: &Types) -> bool {
+    Checker::new(source, scope).settled(tree) && !tree.calls("filter")
 }
 
 const MEANT: &str = "remove it, or compare what was meant";
@@ -69,6 +82,10 @@ struct Frame<'a> {
 const MOST: usize = 100;
 
 impl<'a> Checker<'a> {
+    fn new(source: &'a str, scope: &'a Types) -> Checker<'a> {
+        Checker { source, scope, frames: Vec::new(), problems: Vec::new(), perhaps: Vec::new(), guarded: 0 }
+    }
+
     fn report(&mut self, code: &'static str, range: &Range<usize>, message: String, help: Option<String>) {
         if self.problems.len() < MOST {
             self.problems.push(Problem { code, range: range.clone(), message, help, warning: false });
@@ -272,7 +289,7 @@ impl<'a> Checker<'a> {
             return frame.ty.clone();
         }
         if let Some(ty) = self.scope.names.get(name) {
-            return if self.scope.nulls.contains(name) { ty.clone().or_null() } else { ty.clone() };
+            return if self.scope.nulls.contains_key(name) { ty.clone().or_null() } else { ty.clone() };
         }
         let known = || self.scope.names.keys().map(String::as_str).chain(self.frames.iter().map(|frame| frame.name));
         let help = habits::name(name)

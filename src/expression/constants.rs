@@ -105,7 +105,8 @@ impl Search {
     }
 
     fn call(&mut self, name: &str, args: &[Node], place: Place) {
-        let function = functions::find(name);
+        // Where one is missing, the others stand at the wrong places.
+        let function = functions::find(name).filter(|function| function.arity_problem(args.len()).is_none());
         for (at, arg) in args.iter().enumerate() {
             match (self.value(arg, place), function) {
                 (Some(value), Some(function)) => {

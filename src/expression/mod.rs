@@ -31,7 +31,7 @@ pub use meter::{LIST, OPERATIONS, TEXT};
 pub use scan::invisible;
 pub use template::Template;
 pub use tree::{Asked, Compared};
-pub use types::{Field, Fields, Type, Types};
+pub use types::{Field, Fields, Shared, Type, Types, Way};
 
 /// A parsed expression. Plain data: cheap to clone, safe to share between threads.
 #[derive(Clone)]
@@ -145,6 +145,12 @@ impl Expression {
     /// As [`Expression::check`], for a place that takes true/false only.
     pub fn check_condition(&self, scope: &Types) -> Vec<Problem> {
         check::condition(&self.0.tree, self.source(), self.failing(), scope)
+    }
+
+    /// Whether the items of the list that it gives are of the types that a schema or a step says of them, and nothing is
+    /// known of them beyond that.
+    pub fn is_settled(&self, scope: &Types) -> bool {
+        check::settled(&self.0.tree, self.source(), scope)
     }
 
     /// Found once: definitions are looked through several times until the types of names are known.

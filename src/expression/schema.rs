@@ -14,13 +14,22 @@ const SIZE: usize = 5_000;
 const BESIDE: usize = 64;
 
 impl Type {
-    /// The values a schema admits. `$ref` within the document is followed.
+    /// The values a schema admits, with its defaults filled in, as of an input. `$ref` within the document is followed.
     pub fn from_schema(schema: &Json) -> Type {
+        Type::read(schema, true)
+    }
+
+    /// The same of what is taken as it was sent: no default is filled in.
+    pub fn from_schema_as_sent(schema: &Json) -> Type {
+        Type::read(schema, false)
+    }
+
+    fn read(schema: &Json, filled: bool) -> Type {
         let most = SIZE + size(schema);
         // As deep as it can be seen without growing too large.
         let mut seen = Type::Any;
         for depth in 1..=DEPTH {
-            let mut reader = Reader { root: schema, left: most, cut: false };
+            let mut reader = Reader { root: schema, filled, left: most, cut: false };
             let deeper = reader.read(schema, depth);
             if reader.left == 0 {
                 break;
@@ -44,6 +53,8 @@ fn size(schema: &Json) -> usize {
 
 struct Reader<'a> {
     root: &'a Json,
+    /// Whether defaults are filled in.
+    filled: bool,
     /// How many types more it may make.
     left: usize,
     /// Whether something was too deep to be seen.
@@ -106,7 +117,7 @@ impl<'a> Reader<'a> {
                     // A default is filled in where the field is missing.
                     let default = |schema: &Json| schema.get("default").is_some();
                     let target = property.as_object().and_then(|property| self.target(property));
-                    let filled = default(property) || target.is_some_and(default);
+                    let filled = self.filled && (default(property) || target.is_some_and(default));
                     let required = filled || required.contains(name.as_str());
                     (name.clone(), Field { ty: self.read(property, depth - 1), required })
                 });

@@ -5,6 +5,9 @@ use std::ops::Range;
 
 use crate::value::Value;
 
+/// How many names of items are followed from filter to filter.
+const AGAIN: usize = 64;
+
 /// What expressions ask for, as name and fields: `input?.a == null`, `has(input, 'a')`, `input.a ?? 0`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Asked {
@@ -18,6 +21,44 @@ impl Asked {
     pub fn join(&mut self, other: Asked) {
         self.missing.extend(other.missing);
         self.null.extend(other.null);
+    }
+
+    /// What it asks for of other names than this.
+    pub fn without(&self, name: &str) -> Asked {
+        let others = |paths: &BTreeSet<Vec<String>>| {
+            let others = paths.iter().filter(|path| path.first().is_none_or(|first| first != name));
+            others.cloned().collect()
+        };
+        Asked { missing: others(&self.missing), null: others(&self.null) }
+    }
+
+    /// What of it one field tells of another: by its winner or its error it is known whether a value is there.
+    pub fn told(self) -> Asked {
+        let tells = |path: &Vec<String>| path.last().is_some_and(|last| last == "value" || last == "error");
+        Asked { missing: BTreeSet::new(), null: self.null.into_iter().filter(tells).collect() }
+    }
+
+    /// The same of another name for one of its values.
+    fn renamed(&self, from: &str, to: &str) -> Asked {
+        let renamed = |paths: &BTreeSet<Vec<String>>| {
+            let of = paths.iter().filter_map(|path| path.split_first().filter(|(first, _)| *first == from));
+            of.map(|(_, rest)| std::iter::once(to.to_owned()).chain(rest.iter().cloned()).collect()).collect()
+        };
+        Asked { missing: renamed(&self.missing), null: renamed(&self.null) }
+    }
+
+    /// Of a value and its error one is null.
+    fn beside(&mut self) {
+        let mut beside = Vec::new();
+        for path in self.missing.iter().chain(&self.null) {
+            let other = match path.split_last() {
+                Some((last, base)) if last == "error" => (base, "value"),
+                Some((last, base)) if last == "value" => (base, "error"),
+                Some(_) | None => continue,
+            };
+            beside.push(other.0.iter().cloned().chain([other.1.to_owned()]).collect());
+        }
+        self.null.extend::<Vec<Vec<String>>>(beside);
     }
 
     fn both(&mut self, path: Vec<String>) {
@@ -259,7 +300,43 @@ impl Node {
     pub fn asks(&self) -> Asked {
         let mut asked = Asked::default();
         self.collect_asked(false, &mut asked);
+        let mut again = BTreeSet::new();
+        self.called_again(&mut again);
+        for (before, item) in again.into_iter().take(AGAIN) {
+            asked.join(asked.renamed(&before, &item));
+        }
+        asked.beside();
         asked
+    }
+
+    /// The names by which the filters of a list call its items.
+    fn items_filtered(&self) -> Vec<&str> {
+        let (mut names, mut list) = (Vec::new(), self);
+        while let Kind::Call { function, args, .. } = &list.kind {
+            let ("filter" | "sorted" | "reversed" | "unique" | "slice", Some(below)) =
+                (function.as_str(), args.first())
+            else {
+                break;
+            };
+            if let Some(Node { kind: Kind::Closure { params, .. }, .. }) = args.get(1).filter(|_| function == "filter")
+            {
+                names.extend(params.first().map(String::as_str));
+            }
+            list = below;
+        }
+        names
+    }
+
+    /// Which names of closures stand for items that another name has stood for before, in a filter of the same list.
+    fn called_again(&self, found: &mut BTreeSet<(String, String)>) {
+        if let Kind::Call { function, args, .. } = &self.kind
+            && let [list, Node { kind: Kind::Closure { params, .. }, .. }, ..] = args.as_slice()
+            && let Some(item) = params.get(usize::from(function == "reduce"))
+        {
+            let before = list.items_filtered().into_iter().filter(|before| before != item);
+            found.extend(before.map(|before| (before.to_owned(), item.clone())));
+        }
+        self.children().into_iter().for_each(|child| child.called_again(found));
     }
 
     /// `lenient` where a missing field is null, as in an evaluation.
@@ -269,6 +346,13 @@ impl Node {
         }
         match &self.kind {
             Kind::Field { base, optional, .. } | Kind::Index { base, optional, .. } => {
+                // Which branch was the first tells what its value is.
+                if let (Kind::Field { name, .. }, Some(mut race)) = (&self.kind, base.place())
+                    && name == "winner"
+                {
+                    race.push("value".to_owned());
+                    asked.null.insert(race);
+                }
                 if let (true, Some(path)) = (*optional, self.place()) {
                     asked.missing.insert(path);
                 }

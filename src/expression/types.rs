@@ -60,17 +60,32 @@ impl FromIterator<(String, Field)> for Known {
     }
 }
 
+/// A map of which a copy costs nothing and shares what is the same: every place has a scope, and every scope all names.
+pub type Shared<K, T> = rpds::RedBlackTreeMapSync<K, T>;
+
 /// The names of a scope.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Types {
-    pub names: BTreeMap<String, Type>,
-    /// Those that are null on some way to the place.
-    pub nulls: BTreeSet<String>,
+    pub names: Shared<String, Type>,
+    /// Those that are null on some way to the place, each with the words for where.
+    pub nulls: BTreeMap<String, String>,
+    /// Those whose type is that of what gives them their value, and not of all that happens to be assigned somewhere.
+    pub settled: Shared<String, ()>,
+    /// Fields of settled names that are null on some way.
+    pub ways: Shared<Vec<String>, Way>,
     /// What to do instead of reading a name that is not there.
-    pub hints: BTreeMap<String, String>,
+    pub hints: Shared<String, String>,
     /// What the conditions around ask for: that it may be missing is known to the author. `None` where nobody has
     /// looked: then nothing is said about fields that may be missing.
     pub asked: Option<Arc<Asked>>,
+}
+
+/// Where a field is null, and what tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Way {
+    pub words: String,
+    /// What to ask for before it is read.
+    pub ask: String,
 }
 
 impl Type {

@@ -1,5 +1,7 @@
-//! What is surely set, perhaps set, never used, and never reached. `nulls` is what is null.
+//! What is surely set, perhaps set, never used, and never reached. `nulls` is what is null, `changes` what conditions that
+//! are looked at again depend on.
 
+mod changes;
 mod nulls;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,13 +14,9 @@ use super::owners::direct;
 use super::returns;
 use super::uses::uses;
 use crate::diagnostic::{Code, Diagnostic, Span};
-use crate::expression::{OPERATIONS, Scope, World};
-use crate::syntax::verbs::{Try, While};
-use crate::syntax::{
-    Action, Branch, Condition, Document, Leaves, Level, Nature, OnError, Part, Place, Step, StepId, Written,
-    walk as all,
-};
-use crate::value::{Time, Value};
+use crate::syntax::verbs::Try;
+use crate::syntax::{Action, Branch, Document, Level, OnError, Part, Place, Step, StepId, Written, walk as all};
+use crate::value::Value;
 
 /// What of a definition can ever run.
 #[derive(Debug, Clone, Default)]
@@ -27,8 +25,9 @@ pub(crate) struct Reach {
     pub ends: bool,
     /// The steps that no way leads to.
     pub never: BTreeSet<StepId>,
-    /// The names that are null on some way to a step, where no condition stands between.
-    pub nulls: BTreeMap<StepId, BTreeSet<String>>,
+    /// The names that a step reads and that are null on some way to it, where no condition stands between; each with the
+    /// words for where.
+    pub nulls: BTreeMap<StepId, BTreeMap<String, String>>,
 }
 
 pub(crate) fn reach(document: &Document) -> Reach {
@@ -80,6 +79,7 @@ fn walk(document: &Document, mut read: BTreeSet<String>, complaints: &mut Vec<Di
         complaints,
         breaks: Vec::new(),
         continues: Vec::new(),
+        whys: BTreeMap::new(),
         ended: 0,
         reach: Reach::default(),
     };
@@ -218,6 +218,8 @@ struct Walk<'a> {
     breaks: Vec<Option<Known>>,
     /// The same for `continue`.
     continues: Vec<Option<Known>>,
+    /// Where a name was last left as null; as its first value, unless it is named here.
+    whys: BTreeMap<usize, String>,
     /// How many steps around end what is inside them.
     ended: usize,
     reach: Reach,
@@ -309,8 +311,7 @@ impl Walk<'_> {
     fn step(&mut self, step: &Step, mut before: Known) -> Known {
         let nulls = std::mem::take(&mut before.nulls);
         if before.reached && !nulls.is_clear() {
-            let named = self.names.0.iter().filter(|(_, at)| nulls.contains(**at)).map(|(name, _)| (*name).to_owned());
-            self.reach.nulls.insert(step.number, named.collect());
+            self.note_nulls(step, &nulls);
         }
         before.nulls = self.nulls_inside(step, &nulls);
         let mut after = self.ways(step, before);
@@ -445,93 +446,19 @@ impl Walk<'_> {
                 left()
             }
             Action::Fail(_) => left(),
-            Action::Set(_)
-            | Action::Http(_)
-            | Action::Activity(_)
-            | Action::Wait(_)
-            | Action::Send(_)
-            | Action::Log(_) => before.clone(),
+            Action::Wait(wait) => {
+                let awaited = wait.awaited().filter(|awaited| before.reached && !awaited.signal.is_there());
+                if let Some(until) = awaited.and_then(|awaited| awaited.until.get()) {
+                    self.stays(until);
+                }
+                before.clone()
+            }
+            Action::Set(_) | Action::Http(_) | Action::Activity(_) | Action::Send(_) | Action::Log(_) => before.clone(),
         }
     }
 
     fn branches(&mut self, branches: &Part<Vec<Branch>>, before: &Known) -> Vec<Known> {
         branches.items().iter().map(|branch| self.branch(&branch.steps, before)).collect()
-    }
-
-    /// A `while`: its body may run not once, unless its condition holds at the start.
-    fn repeat(&mut self, repeat: &While, condition: &Condition, before: Known) -> Known {
-        let endless = repeat.is_endless();
-        let once = endless || self.holds(condition, &before);
-        let body = repeat.body.items();
-        let touched = self.names.touched(body);
-        if !endless && before.reached && self.ended == 0 {
-            self.never_changes(condition, body, &touched);
-        }
-        // A later round finds what an earlier one has set.
-        let mut begins = before.clone();
-        begins.perhaps.union_with(&self.names.assigned(body));
-        begins.forget(&touched);
-        self.breaks.push(None);
-        self.continues.push(None);
-        let mut end = self.list(body, begins.clone());
-        let broken = self.breaks.pop().flatten();
-        if let Some(next) = self.continues.pop().flatten() {
-            end = end.meet(next);
-        }
-        end.forget(&touched);
-        let perhaps = &before.perhaps | &end.perhaps;
-        let through = match (endless, once && end.reached) {
-            (true, _) => Known { reached: false, ..begins },
-            (false, true) => end,
-            (false, false) => Known { perhaps, reached: before.reached, surely: before.surely, ..begins },
-        };
-        match broken {
-            Some(broken) => through.meet(broken),
-            None => through,
-        }
-    }
-
-    /// Whether a condition is true on what is known here.
-    fn holds(&self, condition: &Condition, known: &Known) -> bool {
-        struct Here<'a>(&'a Names<'a>, &'a Known);
-        impl Scope for Here<'_> {
-            fn get(&self, name: &str) -> Option<Value> {
-                self.1.constants.get(&self.0.number(name)?).map(|value| Value::clone(value))
-            }
-        }
-        let mut operations = OPERATIONS;
-        let mut uuid = String::new;
-        let mut world = World { now: Time(0), uuid: &mut uuid, operations: &mut operations };
-        !condition.expression.calls("now")
-            && condition.expression.test(&Here(&self.names, known), &mut world).is_ok_and(|holds| holds)
-    }
-
-    /// A loop that nothing inside or beside can end: what its condition reads stays as it is.
-    fn never_changes(&mut self, condition: &Condition, body: &[Step], touched: &FixedBitSet) {
-        let names = condition.expression.names();
-        let changes = |name: &str| {
-            self.document.lost.contains(name)
-                || self.names.number(name).is_some_and(|at| touched.contains(at) || self.beside.contains(at))
-        };
-        let leaves = |step: &Step| match step.nature() {
-            Nature::Exit(Leaves::Run | Leaves::Error | Leaves::Loop) => true,
-            Nature::Exit(Leaves::Round)
-            | Nature::Instant
-            | Nature::Call
-            | Nature::Message
-            | Nature::Wait
-            | Nature::Block
-            | Nature::Strands => false,
-        };
-        let told = ["now", "uuid"].iter().any(|function| condition.expression.calls(function));
-        if names.is_empty() || told || names.iter().any(|(name, _)| changes(name)) || all(body).into_iter().any(leaves)
-        {
-            return;
-        }
-        let message = "nothing inside this loop changes what its condition reads: it never ends once it has begun";
-        let help = "assign in its body what the condition asks for, or leave the loop with `break`";
-        let span = condition.place.locate(&(0..condition.expression.source().len()));
-        self.complaints.push(Diagnostic::warning(Code::EndlessLoop, span, message).help(help));
     }
 
     fn attempt(&mut self, shield: &Try, before: &Known) -> Known {

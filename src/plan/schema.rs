@@ -121,8 +121,14 @@ impl Schema {
         &self.schema
     }
 
+    /// The type of what it admits once its defaults are filled in.
     pub fn to_type(&self) -> Type {
         Type::from_schema(&self.schema)
+    }
+
+    /// The type of what it admits as it was sent.
+    pub fn to_type_as_sent(&self) -> Type {
+        Type::from_schema_as_sent(&self.schema)
     }
 
     /// Defaults that their own schema refuses, or that hold themselves again: pointer into the schema, and why.

@@ -1,31 +1,29 @@
-//! The types of names and expressions, as far as schemas and literals tell. `scopes` walks the levels of names.
+//! The types of names and expressions, as far as schemas and literals tell. `scopes` walks the levels of names, `results`
+//! says what steps give.
 
+mod results;
 mod scopes;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::check::{constant_key, schema_of};
 use super::uses::{What, uses};
 use crate::diagnostic::{Code, Diagnostic, Span};
-use crate::expression::{Asked, Field as TypeField, Fields as TypeFields, Type, Types};
+use crate::expression::{Asked, Field as TypeField, Fields as TypeFields, Shared, Type, Types};
 use crate::syntax::verbs::{Http, Wait};
-use crate::syntax::{
-    Action, Branch, Condition, Document, Node, OnError, Outcome, Part, Step, StepId, Written, WrittenKind, located_in,
-    short,
-};
-use crate::value::Value;
+use crate::syntax::{Action, Condition, Document, Node, Step, StepId, Written, WrittenKind, located_in};
 
-type Nulls = BTreeMap<StepId, BTreeSet<String>>;
+type Nulls = BTreeMap<StepId, BTreeMap<String, String>>;
 
-/// `nulls`: which names are null on some way to a step.
+/// `nulls`: which names are null on some way to a step, each with the words for where.
 pub(super) fn check(document: &Document, nulls: &Nulls, complaints: &mut Vec<Diagnostic>) {
     let header = &document.header;
-    let input = type_of(header.input.get());
-    let names = BTreeMap::from([("input".to_owned(), input.clone())]);
+    let input = input_type(header.input.get());
+    let names = Shared::from_iter([("input".to_owned(), input.clone())]);
     let only_input = Types { names, asked: asked(document), ..Types::default() };
     let mut first = only_input.clone();
-    first.names.insert("run".to_owned(), run_type(false));
+    first.names.insert_mut("run".to_owned(), run_type(false));
     if let Some((value, stated)) = header.key.read() {
         key(document, (value, stated.span), &only_input, complaints);
     }
@@ -46,16 +44,29 @@ fn asked(document: &Document) -> Option<Arc<Asked>> {
     if !document.lost.is_empty() {
         return None;
     }
-    let mut asked = Asked::default();
-    for used in document.walk().into_iter().flat_map(uses) {
-        if let What::Condition(condition) = used.what {
-            asked.join(condition.expression.asks());
-        }
-    }
+    let mut asked = asked_in(&document.walk());
     for check in document.header.updates.items().iter().filter_map(|update| update.keys.check.get()) {
         asked.join(check.expression.asks());
     }
     Some(Arc::new(asked))
+}
+
+/// What the conditions of these steps ask for. What is assigned may be a condition's other half.
+fn asked_in(steps: &[&Step]) -> Asked {
+    let mut asked = Asked::default();
+    for step in steps {
+        for used in uses(step) {
+            match used.what {
+                What::Condition(condition) => asked.join(condition.expression.asks()),
+                What::Value(value) if matches!(step.action, Action::Set(_)) => {
+                    let expressions = value.templates().into_iter().flat_map(|(template, _)| template.expressions());
+                    expressions.for_each(|(expression, _)| asked.join(expression.asks().told()));
+                }
+                What::Value(_) | What::Expression(_) => {}
+            }
+        }
+    }
+    asked
 }
 
 /// The business key: computed from the input alone, and it must use it.
@@ -245,61 +256,9 @@ fn run_type(position: bool) -> Type {
     )
 }
 
-/// What `error` is in a `catch`, and in what `report` gives.
-fn error_type() -> Type {
-    closed([
-        ("type", Type::Text),
-        ("message", Type::Text),
-        ("step", Type::Text),
-        ("attempts", Type::Union(vec![Type::Number, Type::Null])),
-        ("details", Type::Any),
-    ])
-}
-
-/// The type of a step's result, for `save`.
-fn result_type(document: &Document, step: &Step) -> Type {
-    let or_null = |ty| Type::Union(vec![ty, Type::Null]);
-    let reported = || [("value", Type::Any), ("error", or_null(error_type()))];
-    let reports = step.on_error() == OnError::Report;
-    let result = match step.action.outcome() {
-        Outcome::Reply(reply) => closed([("status", Type::Number), ("headers", Type::map()), ("body", type_of(reply))]),
-        Outcome::Answer(reply) => type_of(reply),
-        Outcome::Message(name) => awaited_type(document, name),
-        Outcome::Null => Type::Null,
-        Outcome::Items if reports => Type::List(Box::new(closed(reported().into_iter().chain([("item", Type::Any)])))),
-        Outcome::Items => Type::List(Box::new(Type::Any)),
-        Outcome::Winner(branches) => {
-            // A branch that could not be read has a name too.
-            let names = branches.iter().map(|branch| branch.name.clone()).filter(|_| document.lost.is_empty());
-            closed([("winner", Type::word(names)), ("value", Type::Any)])
-        }
-        Outcome::Branches(branches) => {
-            let of = |_: &Branch| if reports { closed(reported()) } else { Type::Any };
-            let known = branches.iter().map(|b| (b.name.clone(), TypeField { ty: of(b), required: true })).collect();
-            Type::Map(TypeFields { known, open: false })
-        }
-        Outcome::Nothing | Outcome::Last => Type::Any,
-    };
-    // Of a `for` it is an item that is skipped.
-    let skips = step.on_error() == OnError::Skip && !matches!(step.action, Action::For(_));
-    if skips && result != Type::Any { or_null(result) } else { result }
-}
-
-/// The type that a schema describes; anything where there is none.
-fn type_of(schema: Option<&Node>) -> Type {
+/// The type of the input, with its defaults.
+fn input_type(schema: Option<&Node>) -> Type {
     schema_of(schema).map_or(Type::Any, |schema| schema.to_type())
-}
-
-/// The type of a message's payload.
-fn payload_type(payload: &Part<Node>) -> Type {
-    if payload.is_there() { type_of(payload.get()) } else { Type::Null }
-}
-
-/// What the signal of this name carries.
-fn awaited_type(document: &Document, name: Option<&str>) -> Type {
-    let signals = document.header.signals.items();
-    let declared = name.and_then(|name| signals.iter().find(|signal| signal.name == name));
-    declared.map_or(Type::Any, |signal| payload_type(&signal.keys.payload))
 }
 
 /// `endless`: that it is always true is what the author means.

@@ -308,6 +308,7 @@ fn large() -> Result<(), String> {
     let head = "fermata: 1\nprocess: P\nversion: 1\nkey: ${input.k}\n";
     let steps = "steps:\n  - log: a\n";
     let numbered = |n: usize, what: fn(usize) -> String| (0..n).map(what).collect::<Vec<_>>().join(", ");
+    let lines = |n: usize, what: fn(usize) -> String| (0..n).map(what).collect::<String>();
     let filled = |text: &str| text.repeat(240_000 / text.len());
     let files = [
         ("keys that stand twice", format!("{head}vars: {{{}}}\n{steps}", filled("a: 1, "))),
@@ -333,6 +334,44 @@ fn large() -> Result<(), String> {
                 "{head}input: {{$ref: '#/$defs/n', $defs: {{n: {{type: object, properties: {{k: {{type: string}}, {}}}}}}}}}\n{}",
                 numbered(2_000, |n| format!("p{n}: {{$ref: '#/$defs/n'}}")),
                 steps.replace(": a", ": ${input?.p1}")
+            ),
+        ),
+        (
+            "names that are null, each read",
+            format!(
+                "{head}vars: {{{}}}\nsteps:\n{}",
+                numbered(2_000, |n| format!("n{n}: null")),
+                lines(2_000, |n| format!("  - log: \"${{n{n} ?? 1}}\"\n"))
+            ),
+        ),
+        (
+            "handlers",
+            format!(
+                "{head}vars: {{{}}}\nsignals:\n{}{steps}",
+                numbered(1_000, |n| format!("n{n}: 1")),
+                lines(1_000, |n| format!(
+                    "  g{n}: {{payload: {{type: number}}, do: [set: {{n{n}: '${{payload}}'}}]}}\n"
+                ))
+            ),
+        ),
+        (
+            "loops over items",
+            format!(
+                "{head}vars: {{{}}}\nsteps:\n{}",
+                numbered(800, |n| format!("n{n}: 1")),
+                lines(1_000, |n| format!("  - {{for: x, in: [1, 2], do: [log: '${{x}} ${{n{}}}']}}\n", n % 800))
+            ),
+        ),
+        (
+            "errors that are caught",
+            format!(
+                "{head}vars: {{{}}}\nsteps:\n{}",
+                numbered(1_000, |n| format!("n{n}: 1")),
+                lines(1_000, |n| {
+                    format!(
+                        "  - {{try: [{{id: c{n}, http: {{service: a, path: /}}}}], catch: [do: [log: '${{error.type}}']]}}\n"
+                    )
+                })
             ),
         ),
         (

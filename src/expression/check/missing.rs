@@ -14,6 +14,8 @@ pub(super) struct Perhaps {
     /// The whole of the fields that are read one from the other: `?` at the last of them allows for all.
     chain: Range<usize>,
     null: bool,
+    /// What to do before anything else that helps.
+    ask: String,
     problem: Problem,
 }
 
@@ -57,7 +59,8 @@ impl Checker<'_> {
             help: Some(self.allowing(node, base, name)),
             warning: true,
         };
-        self.perhaps.push(Perhaps { place, chain: node.span.clone(), null: false, problem });
+        let ask = String::new();
+        self.perhaps.push(Perhaps { place, chain: node.span.clone(), null: false, ask, problem });
     }
 
     fn allowing(&self, node: &Node, base: &Node, name: &str) -> String {
@@ -72,44 +75,55 @@ impl Checker<'_> {
         let help = self.allowing(node, base, name);
         for found in self.perhaps.iter_mut().skip(from).filter(|found| place.starts_with(&found.place)) {
             found.chain = node.span.clone();
-            // What is a name has no schema.
-            let named = found.null && found.place.len() == 1;
-            let help = help.strip_prefix(REQUIRE).filter(|_| named).unwrap_or(&help);
-            found.problem.help = Some(help.to_owned());
+            // What is null is there, so no schema need require it.
+            let rest = help.strip_prefix(REQUIRE).filter(|_| found.null).unwrap_or(&help);
+            found.problem.help = Some(format!("{}{rest}", found.ask));
         }
     }
 
-    /// A value that the schema lets be null stands where null fails.
+    /// A value that its schema, a step or a way to the place lets be null stands where null fails.
     pub(super) fn perhaps_null(&mut self, ty: &Type, node: &Node) {
         let null = matches!(ty, Type::Union(members) if members.contains(&Type::Null));
         let Some(place) = node.place().filter(|_| null && self.scope.asked.is_some()) else { return };
-        let named = place.len() == 1;
-        let here = || self.guarded == 0 && place.iter().all(|name| self.scope.nulls.contains(name));
-        if if named { !here() } else { !self.settled(node) } {
-            return;
-        }
         let whole = self.text(node);
-        let message = match named {
-            true => format!("`{whole}` is null on some way to this step, and null fails here"),
-            false => format!("`{whole}` may be null, and null fails here"),
+        let name = place.first().filter(|name| place.len() == 1 && !self.is_bound(name));
+        let (words, ask) = match name {
+            Some(name) => match self.scope.nulls.get(name).filter(|_| self.guarded == 0) {
+                Some(words) => (Some(words), None),
+                None => return,
+            },
+            None if !self.settled(node) => return,
+            None => self.scope.ways.get(&place).map(|way| (&way.words, way.ask.clone())).unzip(),
         };
+        let message = match words {
+            Some(words) => format!("`{whole}` is null {words}, and null fails here"),
+            None => format!("`{whole}` may be null, and null fails here"),
+        };
+        let ask = ask.map_or(String::new(), |ask| format!("ask for `{ask}` first, "));
         let problem = Problem {
             code: "perhaps-missing",
             range: node.span.clone(),
             message,
-            help: Some(format!("give another value in its place: `{whole} ?? …`")),
+            help: Some(match ask.is_empty() {
+                true => format!("give another value in its place: `{whole} ?? …`"),
+                false => format!("{ask}or give another value in its place: `{whole} ?? …`"),
+            }),
             warning: true,
         };
-        self.perhaps.push(Perhaps { place, chain: node.span.clone(), null: true, problem });
+        self.perhaps.push(Perhaps { place, chain: node.span.clone(), null: true, ask, problem });
     }
 
-    /// Whether the type of what is read is that of a schema. A variable has the types of all that is ever assigned to
-    /// it, which says little about one place.
+    fn is_bound(&self, name: &str) -> bool {
+        self.frames.iter().any(|frame| frame.name == name)
+    }
+
+    /// Whether the type of what is read is that of a schema or of a step's result. A variable has the types of all that
+    /// is ever assigned to it, which says little about one place.
     pub(super) fn settled(&self, node: &Node) -> bool {
         match &node.kind {
             Kind::Name(name) => match self.frames.iter().rev().find(|frame| frame.name == name) {
                 Some(frame) => frame.settled,
-                None => name == "input" || name == "payload",
+                None => name == "input" || name == "payload" || self.scope.settled.contains_key(name),
             },
             Kind::Field { base, .. } | Kind::Index { base, .. } | Kind::Slice { base, .. } => self.settled(base),
             Kind::Call { function, args, .. } => {

@@ -54,6 +54,22 @@ fn zone(name: &str) -> Result<TimeZone, String> {
     ZONES.get(name).map_err(|_| format!("there is no time zone `{}`: write it as `Europe/Berlin`", short(name)))
 }
 
+/// A time of day that is written another way: `2am`, `9.30`, `9:5`.
+pub fn near_clock(text: &str) -> Option<String> {
+    let lower = text.trim().to_ascii_lowercase();
+    let digits = lower.trim_end_matches(['a', 'p', 'm', 'h', '.', ' ']);
+    let (hours, minutes) = digits.split_once([':', '.']).unwrap_or((digits, "0"));
+    let (hours, minutes): (u8, u8) = (hours.parse().ok()?, minutes.parse().ok()?);
+    let half = lower.get(digits.len()..)?.replace(['.', ' '], "");
+    let hours = match half.as_str() {
+        "" | "h" => hours,
+        "am" if (1..=12).contains(&hours) => hours % 12,
+        "pm" if (1..=12).contains(&hours) => hours % 12 + 12,
+        _ => return None,
+    };
+    (hours < 24 && minutes < 60).then(|| format!("{hours:02}:{minutes:02}"))
+}
+
 pub fn near_zone(name: &str) -> Option<String> {
     let known: Vec<String> = ZONES.available().map(|zone| zone.as_str().to_owned()).collect();
     let part = |text: &str, from_end: bool| {

@@ -158,6 +158,7 @@ impl Function {
     /// What was most likely meant by an argument that is refused.
     pub fn near(&self, at: usize, argument: &Value) -> Option<String> {
         match (self.name, at) {
+            ("at", 1) => argument.as_text().and_then(calendar::near_clock),
             ("at", 2) | ("date_of", 1) => argument.as_text().and_then(calendar::near_zone),
             _ => None,
         }

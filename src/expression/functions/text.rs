@@ -48,7 +48,7 @@ pub fn separator(value: &Value) -> Result<(), String> {
 
 pub fn looked_for(value: &Value) -> Result<(), String> {
     if value.as_text() == Some("") {
-        return Err("`replace` takes a text to look for that is not empty".to_owned());
+        return Err("`replace` takes an `old` that is not empty".to_owned());
     }
     Ok(())
 }

@@ -17,11 +17,11 @@ pub(super) fn defaults(document: &Document, complaints: &mut Vec<Diagnostic>) {
     if let Some(http) = defaults.http.get() {
         headers(&http.headers, complaints);
         super::retry_misfit(&http.retry, complaints);
-        super::strikes_at_once(&http.timeout, complaints);
+        super::meaningless::strikes_at_once(&http.timeout, complaints);
     }
     if let Some(activity) = defaults.activity.get() {
         super::retry_misfit(&activity.retry, complaints);
-        super::strikes_at_once(&activity.timeout, complaints);
+        super::meaningless::strikes_at_once(&activity.timeout, complaints);
     }
 }
 

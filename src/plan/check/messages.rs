@@ -14,6 +14,7 @@ pub(super) fn check(document: &Document, complaints: &mut Vec<Diagnostic>) {
     let by_name: BTreeMap<&str, _> = signals.iter().map(|signal| (signal.name.as_str(), signal)).collect();
     let mut used = BTreeSet::new();
     for step in document.walk() {
+        to_nobody(step, complaints);
         let Some((name, span, taken)) = named(step) else { continue };
         let declared = by_name.get(name);
         match (declared, taken) {
@@ -122,8 +123,26 @@ fn named(step: &Step) -> Option<(&str, Span, Taken)> {
     Some((name, stated.span, taken))
 }
 
+/// A `send` to what is no run's id, whatever the values in it are.
+fn to_nobody(step: &Step, complaints: &mut Vec<Diagnostic>) {
+    let Action::Send(send) = &step.action else { return };
+    let Some(to) = send.delivery.get().and_then(|delivery| delivery.to.get()) else { return };
+    let Some(Value::Text(id)) = to.constant() else { return };
+    if id.split_once('.').is_some_and(|(process, key)| !process.is_empty() && !key.is_empty()) {
+        return;
+    }
+    let message = format!("`to` is the id of a run, `Process.key`, and `{id}` is none");
+    let help = match id.split_once('.') {
+        None if !id.is_empty() => {
+            format!("write the business key behind the name of the process: `{id}.${{input.key}}`")
+        }
+        Some(_) | None => "write the name of the process and the business key: `Process.${input.key}`".to_owned(),
+    };
+    complaints.push(Diagnostic::error(Code::WrongShape, to.place.span, message).help(help));
+}
+
 /// Whether a `send` goes to the run itself.
-fn to_itself(delivery: &Delivery) -> bool {
+pub(in crate::plan) fn to_itself(delivery: &Delivery) -> bool {
     let Some(to) = delivery.to.get() else { return false };
     matches!(&to.kind, WrittenKind::Template(template) if template.source().trim() == "${run.id}")
 }

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use crate::diagnostic::{Code, Diagnostic};
-use crate::expression::Expression;
+use crate::expression::{Expression, OPERATIONS, Scope, World};
 use crate::syntax::verbs::Wait;
-use crate::syntax::{Document, Step, WrittenKind, length};
+use crate::syntax::{Document, Step, Written, WrittenKind, length};
 use crate::value::{Duration, Time, Value};
 
 const MOMENTS: &str = "write a length such as `45s`, `2h`, `3d`, or a time such as `2026-03-29T09:00[Europe/Berlin]`";
@@ -19,7 +19,8 @@ pub(super) fn wait(
     complaints: &mut Vec<Diagnostic>,
 ) {
     let Some(moment) = wait.moment() else { return };
-    let WrittenKind::Constant(Value::Text(text)) = &moment.kind else { return };
+    let Some(Value::Text(text)) = constant(moment) else { return };
+    let text = text.as_str();
     match (Duration::parse(text), Time::parse(text)) {
         (Ok(length), _) => outlasts(step, length, complaints),
         (_, Ok(_)) => {}
@@ -30,6 +31,26 @@ pub(super) fn wait(
             }
             complaints.push(Diagnostic::error(code, moment.place.span, message).help(help));
         }
+    }
+}
+
+/// What the moment is, where it depends on nothing.
+fn constant(moment: &Written) -> Option<Value> {
+    struct Nothing;
+    impl Scope for Nothing {
+        fn get(&self, _: &str) -> Option<Value> {
+            None
+        }
+    }
+    match &moment.kind {
+        WrittenKind::Constant(value) => Some(value.clone()),
+        WrittenKind::Template(template) if template.expressions().all(|(expression, _)| expression.is_constant()) => {
+            let (mut uuid, mut operations) = (String::new, OPERATIONS);
+            let mut world = World { now: Time(0), uuid: &mut uuid, operations: &mut operations };
+            // One that fails is complained about as such.
+            template.evaluate(&Nothing, &mut world).ok()
+        }
+        WrittenKind::Template(_) | WrittenKind::List(_) | WrittenKind::Map(_) => None,
     }
 }
 

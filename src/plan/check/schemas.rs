@@ -112,6 +112,8 @@ fn reply(step: &Step) -> Option<&Node> {
 
 fn walk(schema: &Node, complaints: &mut Vec<Diagnostic>) {
     required(schema, complaints);
+    bounds(schema, complaints);
+    values(schema, complaints);
     for entry in schema.entries() {
         let key = entry.key.as_str();
         if ONE.contains(&key) {
@@ -168,6 +170,65 @@ fn format(node: &Node, complaints: &mut Vec<Diagnostic>) {
         None => format!("the formats are {}", FORMATS.map(|f| format!("`{f}`")).join(", ")),
     };
     complaints.push(Diagnostic::error(Code::Schema, node.span, message).help(help));
+}
+
+/// Bounds between which nothing lies.
+fn bounds(schema: &Node, complaints: &mut Vec<Diagnostic>) {
+    // The lower bound, the upper one, whether what is equal to both fits, and what it is that would have to fit.
+    const BOUNDS: [(&str, &str, bool, &str); 7] = [
+        ("minimum", "maximum", true, "number"),
+        ("exclusiveMinimum", "maximum", false, "number"),
+        ("minimum", "exclusiveMaximum", false, "number"),
+        ("exclusiveMinimum", "exclusiveMaximum", false, "number"),
+        ("minLength", "maxLength", true, "text"),
+        ("minItems", "maxItems", true, "list"),
+        ("minProperties", "maxProperties", true, "object"),
+    ];
+    let number = |key: &str| match schema.get(key).map(|node| &node.kind) {
+        Some(Kind::Number(number)) => Some(*number),
+        Some(_) | None => None,
+    };
+    for (low, high, equal, what) in BOUNDS {
+        let (Some(least), Some(most), Some(node)) = (number(low), number(high), schema.get(low)) else { continue };
+        if least > most || (least == most && !equal) {
+            let message = format!("no {what} fits: `{low}` is {least}, and `{high}` {most}");
+            complaints.push(Diagnostic::warning(Code::Schema, node.span, message).help("correct one of the two"));
+        }
+    }
+}
+
+/// Values that the `type` beside them allows none of.
+fn values(schema: &Node, complaints: &mut Vec<Diagnostic>) {
+    let names: Vec<&str> = match schema.get("type").map(|node| &node.kind) {
+        Some(Kind::Text(name)) => vec![name.text.as_str()],
+        Some(Kind::List(names)) => names
+            .iter()
+            .filter_map(|name| match &name.kind {
+                Kind::Text(name) => Some(name.text.as_str()),
+                _ => None,
+            })
+            .collect(),
+        Some(_) | None => return,
+    };
+    let fits = |value: &Node| match &value.kind {
+        Kind::Null => names.contains(&"null"),
+        Kind::Bool(_) => names.contains(&"boolean"),
+        Kind::Number(number) => names.contains(&"number") || names.contains(&"integer") && number.fract().is_zero(),
+        Kind::Text(_) => names.contains(&"string"),
+        Kind::List(_) => names.contains(&"array"),
+        Kind::Map(_) => names.contains(&"object"),
+        Kind::Broken => true,
+    };
+    let values = match (schema.get("enum").map(|node| (node, &node.kind)), schema.get("const")) {
+        (Some((node, Kind::List(values))), _) if !values.is_empty() => (node, values.as_slice()),
+        (_, Some(value)) => (value, std::slice::from_ref(value)),
+        (_, None) => return,
+    };
+    if !values.1.iter().any(fits) {
+        let message = format!("nothing fits: none of these is of the type {}", names.join(" or "));
+        let help = "put a number that is meant as text in quotes, or correct the `type`";
+        complaints.push(Diagnostic::warning(Code::Schema, values.0.span, message).help(help));
+    }
 }
 
 /// Properties that are required where none of that name may be.

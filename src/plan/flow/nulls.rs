@@ -1,12 +1,27 @@
 //! The names that are null on some way to a step, as far as no condition stands between.
 
+use std::collections::BTreeMap;
+
 use fixedbitset::FixedBitSet;
 
+use super::super::uses::uses;
 use super::Walk;
 use crate::syntax::{Action, Named, Nature, OnError, Outcome, Part, Signal, Step, walk as all};
 use crate::value::Value;
 
 impl Walk<'_> {
+    /// Keeps which of these names the step itself reads.
+    pub(super) fn note_nulls(&mut self, step: &Step, nulls: &FixedBitSet) {
+        let read = uses(step).into_iter().flat_map(|used| used.what.expressions());
+        let read = read.flat_map(|(expression, ..)| expression.names()).map(|(name, _)| name);
+        let null = read.filter_map(|name| Some((name, self.names.number(name).filter(|at| nulls.contains(*at))?)));
+        let why = |at| self.whys.get(&at).cloned().unwrap_or_else(|| "until something is assigned to it".to_owned());
+        let null: BTreeMap<String, String> = null.map(|(name, at)| (name.clone(), why(at))).collect();
+        if !null.is_empty() {
+            self.reach.nulls.insert(step.number, null);
+        }
+    }
+
     /// What of this is still null at the beginning of the lists that surely run with the step.
     pub(super) fn nulls_inside(&self, step: &Step, nulls: &FixedBitSet) -> FixedBitSet {
         if step.common.when.is_there() {
@@ -36,7 +51,7 @@ impl Walk<'_> {
     }
 
     /// What of this is still null behind the step, and what the step itself leaves as null.
-    pub(super) fn nulls_behind(&self, step: &Step, mut nulls: FixedBitSet) -> FixedBitSet {
+    pub(super) fn nulls_behind(&mut self, step: &Step, mut nulls: FixedBitSet) -> FixedBitSet {
         let leaves = |step: &Step| matches!(step.nature(), Nature::Exit(_));
         if leaves(step) || step.children().iter().any(|child| all(child.steps).into_iter().any(leaves)) {
             // Whoever is still here may be so because it is not null.
@@ -53,6 +68,7 @@ impl Walk<'_> {
                 if let Some(at) = self.names.number(&assignment.name) {
                     nulls.grow(self.names.0.len());
                     nulls.set(at, sure && assignment.value.constant() == Some(Value::Null));
+                    self.whys.insert(at, "as it was set".to_owned());
                 }
             }
         }
@@ -62,6 +78,13 @@ impl Walk<'_> {
             let stays = step.common.on_timeout.is_there() && nulls.contains(at);
             nulls.grow(self.names.0.len());
             nulls.set(at, sure && (skips || stays || self.is_null(step)));
+            let step = step.id().unwrap_or(&step.segment);
+            let why = match (skips, stays) {
+                (true, _) => format!("where `{step}` failed and was passed over"),
+                (false, true) => format!("where the time of `{step}` was up"),
+                (false, false) => format!("where `{step}` ended without a value"),
+            };
+            self.whys.insert(at, why);
         }
         nulls
     }

@@ -3,32 +3,39 @@
 //! a few times without complaints, then once with them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use super::{
-    Nulls, a, awaited_type, check_condition, error_type, may_be, no_calls, no_calls_in, payload_type, result,
-    result_type, run_type, takes, written,
-};
+use super::results::{Items as Collected, Results};
+use super::{Nulls, a, asked_in, check_condition, may_be, no_calls, no_calls_in, result, run_type, takes, written};
 use crate::diagnostic::{Code, Diagnostic, Span};
-use crate::expression::{Type, Types};
-use crate::plan::check::{RESERVED, schema_of};
+use crate::expression::{Asked, Shared, Type, Types, Way};
+use crate::plan::check::{RESERVED, schema_of, to_itself};
 use crate::plan::owners::{branches, direct, level};
 use crate::plan::returns::returned;
 use crate::plan::uses::{Sees, Use, What, uses};
-use crate::syntax::verbs::{Catch, For, Items};
+use crate::syntax::verbs::{Catch, For, Items, Try};
 use crate::syntax::{
-    Action, Child, Condition, Document, Level, Node, Outcome, Part, Role, Step, Written, located_in, walk,
+    Action, Branch, Child, Condition, Document, Level, OnError, Outcome, Role, Step, Written, located_in, walk,
 };
+use crate::value::Value;
 
 const PASSES: usize = 3;
 
 pub(super) fn check(document: &Document, first: &Types, nulls: &Nulls, complaints: &mut Vec<Diagnostic>) {
-    let mut walk =
-        Walk { document, nulls, known: BTreeMap::new(), found: BTreeMap::new(), levels: 0, complaints: Vec::new() };
+    let mut walk = Walk {
+        document,
+        nulls,
+        results: Results::new(document),
+        returns: schema_of(document.header.returns.get()).map(|schema| schema.to_type()),
+        known: BTreeMap::new(),
+        found: BTreeMap::new(),
+        levels: 0,
+        complaints: Vec::new(),
+    };
     for _ in 0..PASSES {
         walk.document(first);
         walk.complaints.clear();
-        walk.known =
-            std::mem::take(&mut walk.found).into_iter().map(|(key, types)| (key, Type::union(types))).collect();
+        walk.known = std::mem::take(&mut walk.found).into_iter().map(|(key, found)| (key, Known::of(found))).collect();
     }
     walk.document(first);
     complaints.append(&mut walk.complaints);
@@ -39,7 +46,7 @@ pub(super) fn check(document: &Document, first: &Types, nulls: &Nulls, complaint
 struct Scope {
     types: Types,
     /// The level of each name that is assigned somewhere.
-    owners: BTreeMap<String, usize>,
+    owners: Shared<String, usize>,
     /// Names of the loops and catches around.
     locals: BTreeSet<String>,
     /// What the innermost level is called in messages.
@@ -50,11 +57,32 @@ struct Walk<'a> {
     document: &'a Document,
     /// Names that are null on some way to a step.
     nulls: &'a Nulls,
-    /// Types of names by level, as far as earlier passes found them.
-    known: BTreeMap<(usize, String), Type>,
-    found: BTreeMap<(usize, String), Vec<Type>>,
+    results: Results<'a>,
+    /// What a result must be.
+    returns: Option<Type>,
+    /// Names by level, as far as earlier passes found them.
+    known: BTreeMap<(usize, String), Known<'a>>,
+    found: BTreeMap<(usize, String), Vec<(Type, Option<&'a Step>)>>,
     levels: usize,
     complaints: Vec<Diagnostic>,
+}
+
+/// What is known of a name.
+#[derive(Default)]
+struct Known<'a> {
+    ty: Type,
+    /// The step that saves under it, where nothing else assigns it.
+    saved: Option<&'a Step>,
+}
+
+impl<'a> Known<'a> {
+    fn of(found: Vec<(Type, Option<&'a Step>)>) -> Known<'a> {
+        let saved = match found.as_slice() {
+            [(_, saved)] => *saved,
+            _ => None,
+        };
+        Known { ty: Type::union(found.into_iter().map(|(ty, _)| ty)), saved }
+    }
 }
 
 impl<'a> Walk<'a> {
@@ -65,7 +93,7 @@ impl<'a> Walk<'a> {
         let steps = header.steps.items();
         let mut run = Scope {
             types: first.clone(),
-            owners: BTreeMap::new(),
+            owners: Shared::default(),
             locals: BTreeSet::new(),
             place: "the run".to_owned(),
         };
@@ -75,22 +103,29 @@ impl<'a> Walk<'a> {
         let mut run = self.scope(&run, vars.union(&own).cloned().collect());
         // What could not be read may have set any name it holds.
         for name in &self.document.lost {
-            run.types.names.entry(name.clone()).or_insert(Type::Any);
+            if !run.types.names.contains_key(name) {
+                run.types.names.insert_mut(name.clone(), Type::Any);
+            }
         }
         for assignment in header.vars.items() {
             let ty = written(&assignment.value, first, &mut Vec::new());
-            self.note(&run, &assignment.name, ty);
+            self.note(&run, &assignment.name, ty, None);
         }
         self.list(steps, &run, &vars);
         for signal in header.signals.items() {
             let (place, keys) = (format!("the handler of `{}`", signal.name), &signal.keys);
             if let Some(body) = keys.body.get() {
-                self.handler(body, &keys.payload, None, &place, &run, &own);
+                let asked = asked_in(&walk(body));
+                let payload = local(&run, "payload", self.results.payload(&keys.payload), asked);
+                self.handler(body, None, &place, &payload, &own);
             }
         }
         for update in header.updates.items() {
             let (place, keys) = (format!("the handler of `{}`", update.name), &update.keys);
-            let payload = with(&run, "payload", payload_type(&keys.payload));
+            // What is asked of one payload says nothing of another.
+            let mut asked = keys.check.get().map(|check| check.expression.asks()).unwrap_or_default();
+            asked.join(asked_in(&walk(keys.body.items())));
+            let payload = local(&run, "payload", self.results.payload(&keys.payload), asked);
             if let Some(check) = keys.check.get() {
                 check_condition(check, "check", false, &payload.types, &mut self.complaints);
                 no_calls_in(check, &["uuid"], "check", "compute it from what the run knows", &mut self.complaints);
@@ -99,7 +134,7 @@ impl<'a> Walk<'a> {
                 written(otherwise, &payload.types, &mut self.complaints);
             }
             let returns = keys.returns.get();
-            let inside = keys.body.get().map(|body| self.handler(body, &keys.payload, returns, &place, &run, &own));
+            let inside = keys.body.get().map(|body| self.handler(body, returns, &place, &payload, &own));
             if let Some(returns) = returns {
                 written(returns, &inside.unwrap_or(payload).types, &mut self.complaints);
             }
@@ -117,13 +152,13 @@ impl<'a> Walk<'a> {
             if let Some(id) = step.id() {
                 let name = id.replace('-', "_");
                 let help = format!("a step's id is no name: keep its result with `save: {name}` and read that");
-                types.hints.insert(id.to_owned(), help);
+                types.hints.insert_mut(id.to_owned(), help);
             }
             for child in branches(step) {
                 let whose = whose(&child);
                 for name in level(child.steps) {
                     let help = format!("it belongs to {whose} and is gone outside: give it a first value in `vars`");
-                    types.hints.insert(name, help);
+                    types.hints.insert_mut(name, help);
                 }
             }
         }
@@ -133,7 +168,7 @@ impl<'a> Walk<'a> {
             ("by", "what answers an `ask`"),
         ];
         for (name, place) in places {
-            types.hints.insert(name.to_owned(), format!("`{name}` is there in {place} only"));
+            types.hints.insert_mut(name.to_owned(), format!("`{name}` is there in {place} only"));
         }
     }
 
@@ -143,30 +178,68 @@ impl<'a> Walk<'a> {
         self.levels += 1;
         let mut scope = around.clone();
         for name in owned.into_iter().filter(|name| !RESERVED.contains(&name.as_str())) {
-            let ty = self.known.get(&(number, name.clone())).cloned().unwrap_or_default();
-            scope.types.names.insert(name.clone(), ty);
-            scope.owners.insert(name, number);
+            let known = self.known.get(&(number, name.clone()));
+            scope.types.names.insert_mut(name.clone(), known.map(|known| known.ty.clone()).unwrap_or_default());
+            if let Some(step) = known.and_then(|known| known.saved) {
+                scope.types.settled.insert_mut(name.clone(), ());
+                for (place, way) in self.ways(&name, step) {
+                    scope.types.ways.insert_mut(place, way);
+                }
+            }
+            scope.owners.insert_mut(name, number);
         }
         scope
     }
 
-    fn note(&mut self, scope: &Scope, name: &str, ty: Type) {
+    fn note(&mut self, scope: &Scope, name: &str, ty: Type, saved: Option<&'a Step>) {
         if let Some(owner) = scope.owners.get(name) {
-            self.found.entry((*owner, name.to_owned())).or_default().push(ty);
+            self.found.entry((*owner, name.to_owned())).or_default().push((ty, saved));
+        }
+    }
+
+    /// Where the fields of what a step saves are null, and what tells.
+    fn ways(&self, name: &str, step: &Step) -> Vec<(Vec<String>, Way)> {
+        match step.action.outcome() {
+            Outcome::Winner(branches) => {
+                let null = branches.iter().filter(|branch| self.results.list(&branch.steps) == Some(Type::Null));
+                let null: Vec<String> = null.map(|branch| format!("`{}`", branch.name)).collect();
+                let way = Way { words: format!("where {} won", null.join(" or ")), ask: format!("{name}.winner") };
+                let place = vec![name.to_owned(), "value".to_owned()];
+                [(place, way)].into_iter().filter(|_| !null.is_empty()).collect()
+            }
+            Outcome::Branches(branches) if step.on_error() == OnError::Report => {
+                let way = |branch: &Branch, field: &str, words: &str, ask: &str| {
+                    let place = [name, &branch.name, field].map(str::to_owned).to_vec();
+                    (place, Way { words: words.to_owned(), ask: format!("{name}.{}.{ask}", branch.name) })
+                };
+                let of = |branch| {
+                    [
+                        way(branch, "value", "where the branch failed", "error"),
+                        way(branch, "error", "where the branch ended well", "error"),
+                    ]
+                };
+                branches.iter().flat_map(of).collect()
+            }
+            Outcome::Nothing
+            | Outcome::Null
+            | Outcome::Reply(_)
+            | Outcome::Answer(_)
+            | Outcome::Message(_)
+            | Outcome::Items
+            | Outcome::Branches(_)
+            | Outcome::Last => Vec::new(),
         }
     }
 
     fn handler(
         &mut self,
         steps: &'a [Step],
-        payload: &Part<Node>,
         returns: Option<&Written>,
         place: &str,
-        run: &Scope,
+        payload: &Scope,
         own: &BTreeSet<String>,
     ) -> Scope {
-        let names = [("payload", payload_type(payload))];
-        let inside = self.branch(steps, run, place, &names, own);
+        let inside = self.branch(steps, payload, place, &[], own);
         // Names that a handler assigns for itself alone, and does not read, are lost (R27).
         let used = walk(steps).into_iter().flat_map(uses).map(|used| used.what);
         let read: BTreeSet<&str> = used
@@ -187,13 +260,14 @@ impl<'a> Walk<'a> {
         inside
     }
 
-    /// The steps of a branch, which has names of its own. `outer` are names that levels around it own without `vars`.
+    /// The steps of a branch, which has names of its own. `names` are those that it is given, each with its type and whether
+    /// that is settled; `outer` those that levels around it own without `vars`.
     fn branch(
         &mut self,
         steps: &'a [Step],
         around: &Scope,
         place: &str,
-        names: &[(&str, Type)],
+        names: &[(&str, Type, bool)],
         outer: &BTreeSet<String>,
     ) -> Scope {
         let vars: BTreeSet<&str> = self.document.header.vars.items().iter().map(|a| a.name.as_str()).collect();
@@ -210,9 +284,12 @@ impl<'a> Walk<'a> {
         let outer: BTreeSet<String> = outer.union(&owned).cloned().collect();
         let mut scope = self.scope(around, owned);
         scope.place = place.to_owned();
-        for (name, ty) in names {
-            scope.types.names.insert((*name).to_owned(), ty.clone());
+        for (name, ty, settled) in names {
+            scope.types.names.insert_mut((*name).to_owned(), ty.clone());
             scope.locals.insert((*name).to_owned());
+            if *settled {
+                scope.types.settled.insert_mut((*name).to_owned(), ());
+            }
         }
         self.steps(steps, &scope, &outer);
         scope
@@ -241,12 +318,16 @@ impl<'a> Walk<'a> {
                     }
                     Some(_) | None => self.expression(step, &used, scope),
                 },
-                Sees::Payload => self.expression(step, &used, &with(scope, "payload", self.awaited(step))),
+                Sees::Payload => {
+                    let payload = local(scope, "payload", self.awaited(step), Asked::default());
+                    self.expression(step, &used, &payload);
+                }
                 // They are checked with the lists whose names they see.
                 Sees::Item | Sees::Error => {}
             }
         }
         takes(step, &scope.types, &mut self.complaints);
+        self.sends(step, scope);
         self.assigns(step, scope);
         self.returns(step, scope);
         for child in step.children() {
@@ -255,7 +336,7 @@ impl<'a> Walk<'a> {
         if let Action::Try(shield) = &step.action {
             // Of a `catch` without steps too.
             for catch in shield.catches.items() {
-                self.catch(&catch.keys, scope);
+                self.catch(shield, &catch.keys, scope);
             }
         }
     }
@@ -288,38 +369,49 @@ impl<'a> Walk<'a> {
             (Level::Item, _, Action::For(each)) => {
                 let names = self.loop_names(each, scope);
                 let body = everywhere(child.steps);
-                for (name, _) in &names {
+                for (name, ..) in &names {
                     let index = each.index.read().filter(|(index, _)| index.0 == *name);
                     let item = each.item.span().unwrap_or(step.verb_span);
                     let span = index.map_or(item, |(_, stated)| stated.span);
                     self.hides(name, span, scope, &body);
                 }
                 let inside = self.branch(child.steps, scope, "the body of this `for`", &names, outer);
-                if let Some(collect) = each.collect.get() {
-                    written(collect, &inside.types, &mut self.complaints);
-                }
+                let collected = each.collect.get().map(|value| written(value, &inside.types, &mut self.complaints));
+                let item = names.first().filter(|_| each.item.get().is_some());
+                let item = item.map(|(_, ty, _)| ty.clone()).unwrap_or_default();
+                self.results.items.insert(step.number, Collected { item, collected });
             }
             (Level::Item | Level::Branch, ..) => {
                 self.branch(child.steps, scope, &whose(child), &[], outer);
             }
             (Level::Around, Role::Catch(at), Action::Try(shield)) => {
-                let name = shield.catches.items().get(at).map_or("error", |catch| catch.keys.called());
-                self.steps(child.steps, &with(scope, name, error_type()), outer);
+                if let Some(catch) = shield.catches.items().get(at) {
+                    self.steps(child.steps, &self.caught(shield, &catch.keys, scope), outer);
+                }
             }
             (Level::Around, ..) => self.steps(child.steps, scope, outer),
         }
     }
 
     /// What a `catch` says beside its steps.
-    fn catch(&mut self, catch: &Catch, scope: &Scope) {
+    fn catch(&mut self, shield: &Try, catch: &Catch, scope: &Scope) {
         let name = catch.called();
         if let Some((_, stated)) = catch.name.read().filter(|_| name != "error") {
             self.hides(name, stated.span, scope, &everywhere(catch.body.items()));
         }
         if let Some(when) = catch.when.get() {
-            let inside = with(scope, name, error_type());
+            let inside = self.caught(shield, catch, scope);
             check_condition(when, "when", false, &inside.types, &mut self.complaints);
         }
+    }
+
+    /// What a `catch` sees: what is asked of its error says nothing of another's.
+    fn caught(&self, shield: &Try, catch: &Catch, scope: &Scope) -> Scope {
+        let mut asked = catch.when.get().map(|when| when.expression.asks()).unwrap_or_default();
+        asked.join(asked_in(&walk(catch.body.items())));
+        let mut scope = local(scope, catch.called(), self.results.error(shield, catch), asked);
+        scope.types.settled.insert_mut(catch.called().to_owned(), ());
+        scope
     }
 
     /// A name of a loop or a `catch` that is another's already.
@@ -331,10 +423,59 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// What a run sends to itself: what its signal carries is known.
+    fn sends(&mut self, step: &Step, scope: &Scope) {
+        let Action::Send(send) = &step.action else { return };
+        let Some(delivery) = send.delivery.get().filter(|delivery| to_itself(delivery)) else { return };
+        let signals = self.document.header.signals.items();
+        let Some((signal, (name, stated))) =
+            delivery.signal.read().and_then(|read| Some((signals.iter().find(|signal| signal.name == *read.0)?, read)))
+        else {
+            return;
+        };
+        let declared = &signal.keys.payload;
+        let given = delivery.payload.get();
+        let (span, message) = match (given, declared.is_there()) {
+            (Some(given), false) => {
+                (given.place.span, format!("the signal `{name}` carries nothing, and this is sent with it"))
+            }
+            (None, true) if !delivery.payload.is_there() => {
+                let Some(schema) = schema_of(declared.get()) else { return };
+                if schema.violations(&Value::Null).is_empty() {
+                    return;
+                }
+                (stated.span, format!("nothing is sent with the signal `{name}`, and it carries a payload"))
+            }
+            (Some(given), true) => {
+                let wanted = self.results.payload(declared);
+                let refused = match given.constant() {
+                    Some(constant) => {
+                        let schema = schema_of(declared.get());
+                        schema.and_then(|schema| Some(schema.violations(&constant).into_iter().next()?.detail))
+                    }
+                    None => {
+                        let ty = written(given, &scope.types, &mut Vec::new()).outside();
+                        let fits = |ty: &Type| may_be(&wanted, std::slice::from_ref(ty)) || *ty == Type::Any;
+                        let fits = match &ty {
+                            Type::Union(members) => members.iter().any(fits),
+                            one => fits(one),
+                        };
+                        (!fits).then(|| format!("it is {}, not {}", a(&ty), a(&wanted)))
+                    }
+                };
+                let Some(detail) = refused else { return };
+                (given.place.span, format!("the payload does not fit the signal `{name}`: {detail}"))
+            }
+            (None, _) => return,
+        };
+        let help = "what does not fit is `send.rejected`: send what `signals` declares";
+        self.complaints.push(Diagnostic::error(Code::TypeMismatch, span, message).help(help));
+    }
+
     /// The payload of the signal that a step waits for.
     fn awaited(&self, step: &Step) -> Type {
         match step.action.outcome() {
-            Outcome::Message(name) => awaited_type(self.document, name),
+            Outcome::Message(name) => self.results.awaited(name),
             Outcome::Nothing
             | Outcome::Null
             | Outcome::Reply(_)
@@ -346,25 +487,25 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn assigns(&mut self, step: &Step, scope: &Scope) {
+    fn assigns(&mut self, step: &'a Step, scope: &Scope) {
         if let Action::Set(set) = &step.action {
             for assignment in set.assignments.items() {
                 let ty = written(&assignment.value, &scope.types, &mut Vec::new());
-                self.note(scope, &assignment.name, ty);
+                self.note(scope, &assignment.name, ty, None);
             }
         }
         if let Some(name) = step.common.save.text() {
-            let ty = result_type(self.document, step);
-            self.note(scope, name, ty);
+            let ty = self.results.of(step);
+            self.note(scope, name, ty, Some(step));
         }
     }
 
     /// Computed parts of a `return` whose type `returns` does not allow.
     fn returns(&mut self, step: &Step, scope: &Scope) {
         if let Some(value) = returned(step)
-            && let Some(schema) = schema_of(self.document.header.returns.get())
+            && let Some(wanted) = &self.returns
         {
-            result(value, &schema.to_type(), "the result", &scope.types, &mut self.complaints);
+            result(value, wanted, "the result", &scope.types, &mut self.complaints);
         }
     }
 
@@ -381,7 +522,8 @@ impl<'a> Walk<'a> {
         ty
     }
 
-    fn loop_names(&mut self, each: &'a For, scope: &Scope) -> Vec<(&'a str, Type)> {
+    /// The item, where it has a name, and the index: each with its type and whether that is settled.
+    fn loop_names(&mut self, each: &'a For, scope: &Scope) -> Vec<(&'a str, Type, bool)> {
         let before = self.complaints.len();
         let list = match each.items.get() {
             Some(Items::Expression(expression)) => self.items(expression, scope),
@@ -389,8 +531,12 @@ impl<'a> Walk<'a> {
             None => Type::Any,
         };
         self.complaints.truncate(before); // they were said with the step's own expressions
-        let item = each.item.text().map(|item| (item, list.item()));
-        item.into_iter().chain(each.index.text().map(|index| (index, Type::Number))).collect()
+        let settled = match each.items.get() {
+            Some(Items::Expression(expression)) => expression.expression.is_settled(&scope.types),
+            Some(Items::List(_)) | None => false,
+        };
+        let item = each.item.text().map(|item| (item, list.item(), settled));
+        item.into_iter().chain(each.index.text().map(|index| (index, Type::Number, true))).collect()
     }
 }
 
@@ -418,9 +564,20 @@ fn list_type(list: &Written, scope: &Scope) -> Type {
     written(list, &scope.types, &mut Vec::new())
 }
 
+/// As [`with`], for a name that only a part of the definition sees: only what that asks of it counts.
+fn local(scope: &Scope, name: &str, ty: Type, asked: Asked) -> Scope {
+    let mut scope = with(scope, name, ty);
+    scope.types.asked = scope.types.asked.map(|around| {
+        let mut own = around.without(name);
+        own.join(asked);
+        Arc::new(own)
+    });
+    scope
+}
+
 fn with(scope: &Scope, name: &str, ty: Type) -> Scope {
     let mut scope = scope.clone();
-    scope.types.names.insert(name.to_owned(), ty);
+    scope.types.names.insert_mut(name.to_owned(), ty);
     scope.locals.insert(name.to_owned());
     scope
 }
