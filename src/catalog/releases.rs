@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::Checked;
 use crate::diagnostic::{Code, Diagnostic, Source, Span, has_errors};
-use crate::expression::{Expression, OPERATIONS, Scope, Shared, Type, Types, World, similar};
+use crate::expression::{Budget, Expression, Scope, Shared, Type, Types, World, similar};
 use crate::plan::Plan;
 use crate::syntax::{Kind, Node, located, read_tree};
 use crate::value::{Decimal, Time, Value};
@@ -84,8 +84,8 @@ impl Scope for InputOnly<'_> {
 
 /// A condition on an input as the caller sent it. One that fails, as on a field that is not there, does not hold.
 fn holds(condition: &Expression, input: &Value) -> bool {
-    let (mut uuid, mut operations) = (String::new, OPERATIONS);
-    let mut world = World { now: Time(0), uuid: &mut uuid, operations: &mut operations };
+    let (mut uuid, mut budget) = (String::new, Budget::alone());
+    let mut world = World { now: Time(0), uuid: &mut uuid, budget: &mut budget };
     condition.test(&InputOnly(input), &mut world).unwrap_or(false)
 }
 

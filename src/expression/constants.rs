@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use super::evaluate;
 use super::functions;
+use super::meter::Budget;
 use super::operators::exponent;
 use super::tree::{Kind, Node, Operator};
 use crate::value::Value;
@@ -26,7 +27,7 @@ pub(super) struct Failing {
 }
 
 pub(super) fn failing(tree: &Node) -> Vec<Failing> {
-    let mut search = Search { operations: OPERATIONS, found: Vec::new() };
+    let mut search = Search { budget: Budget::small(OPERATIONS), found: Vec::new() };
     search.node(tree, Place { always: true, lenient: false });
     search.found
 }
@@ -49,7 +50,7 @@ impl Place {
 }
 
 struct Search {
-    operations: u64,
+    budget: Budget,
     found: Vec<Failing>,
 }
 
@@ -158,7 +159,7 @@ impl Search {
         match &node.kind {
             Kind::Constant(value) => Some(value.clone()),
             Kind::Closure { .. } => None,
-            _ if node.is_constant() => evaluate::constant(node, place.lenient, &mut self.operations).ok(),
+            _ if node.is_constant() => evaluate::constant(node, place.lenient, &mut self.budget).ok(),
             _ => None,
         }
     }
@@ -174,9 +175,9 @@ impl Search {
         if self.found.len() > before {
             return;
         }
-        let failure = evaluate::constant(node, place.lenient, &mut self.operations).err();
+        let failure = evaluate::constant(node, place.lenient, &mut self.budget).err();
         // What is over this budget may be within that of a run.
-        if let Some(failure) = failure.filter(|_| self.operations > 0) {
+        if let Some(failure) = failure.filter(|_| self.budget.left() > 0) {
             let range = failure.range.unwrap_or_else(|| node.span.clone());
             let part = node.span.clone();
             self.found.push(Failing { range, part, message: failure.message, help: None, always: place.always });

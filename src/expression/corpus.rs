@@ -28,12 +28,12 @@ struct Case<'a> {
 impl Case<'_> {
     fn evaluate(&self, source: &str) -> Result<Value, String> {
         let problems = |problems: Vec<Problem>| all(&problems);
-        let (mut operations, mut count) = (OPERATIONS, 0);
+        let (mut budget, mut count) = (Budget::alone(), 0);
         let mut uuid = || {
             count += 1;
             format!("uuid-{count}")
         };
-        let mut world = World { now: Time(1_767_225_600_000), uuid: &mut uuid, operations: &mut operations };
+        let mut world = World { now: Time(1_767_225_600_000), uuid: &mut uuid, budget: &mut budget };
         if self.templates {
             let template = Template::parse(source).map_err(problems)?;
             template.evaluate(self.scope, &mut world).map_err(|failure| failure.message)

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::functions::{self, Run};
-use super::meter::Meter;
+use super::meter::{Budget, Meter};
 use super::operators::{self, OVERFLOW};
 use super::tree::{Kind, Node};
 use super::{Failure, Scope, World};
@@ -24,16 +24,18 @@ pub(super) fn evaluate(
     for (name, _) in names {
         values.entry(name).or_insert_with(|| scope.get(name));
     }
-    let meter = Meter::new(world.operations);
+    let meter = Meter::new(world.budget);
     let mut machine = Machine { names: &values, frames: Vec::new(), meter, now: world.now, uuid: world.uuid };
-    machine.eval(tree, false).map(Cow::into_owned)
+    let value = machine.eval(tree, false)?.into_owned();
+    machine.meter.give(&value).map_err(|message| failure(message, &tree.span))?;
+    Ok(value)
 }
 
 /// The value of what reads nothing but itself; `lenient` where `??` or `?.` stands behind.
-pub(super) fn constant(tree: &Node, lenient: bool, operations: &mut u64) -> Result<Value, Failure> {
+pub(super) fn constant(tree: &Node, lenient: bool, budget: &mut Budget) -> Result<Value, Failure> {
     let names = Names::new();
     let mut uuid = String::new;
-    let meter = Meter::new(operations);
+    let meter = Meter::new(budget);
     let mut machine = Machine { names: &names, frames: Vec::new(), meter, now: Time(0), uuid: &mut uuid };
     machine.eval(tree, lenient).map(Cow::into_owned)
 }
@@ -89,7 +91,7 @@ impl<'v> Machine<'v, '_> {
                     let value = self.eval(item, false)?;
                     fields.insert(key.clone(), self.owned(value, &item.span)?);
                 }
-                Cow::Owned(self.meter.nested(Value::Map(fields)).map_err(fail)?)
+                Cow::Owned(self.meter.map(fields).map_err(fail)?)
             }
             Kind::Field { base, name, name_span, optional } => {
                 let lenient = lenient || *optional;
@@ -206,7 +208,9 @@ impl<'v> Machine<'v, '_> {
                     (Some(found), Cow::Borrowed(Value::List(items))) => {
                         Ok(items.get(found).map_or(Cow::Owned(Value::Null), Cow::Borrowed))
                     }
-                    (Some(found), Cow::Owned(Value::List(mut items))) => Ok(Cow::Owned(items.swap_remove(found))),
+                    (Some(found), Cow::Owned(Value::List(items))) => {
+                        Ok(Cow::Owned(items.get(found).cloned().unwrap_or_default()))
+                    }
                     _ if lenient => Ok(Cow::Owned(Value::Null)),
                     _ => Err(format!("there is no item {position} in a list of {length}")),
                 }
@@ -217,7 +221,7 @@ impl<'v> Machine<'v, '_> {
                 let length = text.chars().count();
                 let found = functions::list::from_end(position, length).and_then(|found| text.chars().nth(found));
                 match found {
-                    Some(c) => Ok(Cow::Owned(Value::text(c))),
+                    Some(c) => Ok(Cow::Owned(Value::text(c.to_string()))),
                     None if lenient => Ok(Cow::Owned(Value::Null)),
                     None => Err(format!("there is no character {position} in a text of {length}")),
                 }
@@ -279,7 +283,7 @@ pub(super) struct Closure<'v> {
 fn field<'v>(base: Cow<'v, Value>, name: &str, lenient: bool) -> Result<Cow<'v, Value>, String> {
     let found = match base {
         Cow::Borrowed(Value::Map(fields)) => fields.get(name).map(Cow::Borrowed),
-        Cow::Owned(Value::Map(mut fields)) => fields.remove(name).map(Cow::Owned),
+        Cow::Owned(Value::Map(fields)) => fields.get(name).cloned().map(Cow::Owned),
         other => {
             return match &*other {
                 Value::Null if lenient => Ok(other),

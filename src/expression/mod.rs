@@ -27,7 +27,7 @@ use std::sync::{Arc, OnceLock};
 use crate::value::{Time, Value};
 
 pub use habits::similar;
-pub use meter::{LIST, OPERATIONS, TEXT};
+pub use meter::{Budget, LIST, TEXT, TOGETHER};
 pub use scan::invisible;
 pub use template::Template;
 pub use tree::{Asked, Compared};
@@ -78,8 +78,8 @@ pub trait Scope {
 pub struct World<'a> {
     pub now: Time,
     pub uuid: &'a mut dyn FnMut() -> String,
-    /// What is left to spend; counted down. Start with [`OPERATIONS`].
-    pub operations: &'a mut u64,
+    /// What is left to spend; counted down.
+    pub budget: &'a mut Budget,
 }
 
 /// Why an evaluation gave no value: the error type `expression`.

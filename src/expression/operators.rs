@@ -15,10 +15,10 @@ pub(super) fn apply(operator: Operator, left: &Value, right: &Value, meter: &mut
     match operator {
         Operator::Equal => equal(left, right, meter).map(Value::Bool),
         Operator::NotEqual => equal(left, right, meter).map(|same| Value::Bool(!same)),
-        Operator::Less => order(left, right).map(|o| Value::Bool(o == Ordering::Less)),
-        Operator::LessOrEqual => order(left, right).map(|o| Value::Bool(o != Ordering::Greater)),
-        Operator::Greater => order(left, right).map(|o| Value::Bool(o == Ordering::Greater)),
-        Operator::GreaterOrEqual => order(left, right).map(|o| Value::Bool(o != Ordering::Less)),
+        Operator::Less => compared(left, right, meter).map(|o| Value::Bool(o == Ordering::Less)),
+        Operator::LessOrEqual => compared(left, right, meter).map(|o| Value::Bool(o != Ordering::Greater)),
+        Operator::Greater => compared(left, right, meter).map(|o| Value::Bool(o == Ordering::Greater)),
+        Operator::GreaterOrEqual => compared(left, right, meter).map(|o| Value::Bool(o != Ordering::Less)),
         Operator::In => contains(right, left, meter).map(Value::Bool),
         _ => arithmetic(operator, left, right, meter),
     }
@@ -39,6 +39,14 @@ pub(super) fn equal(left: &Value, right: &Value, meter: &mut Meter<'_>) -> Resul
     }
 }
 
+fn compared(left: &Value, right: &Value, meter: &mut Meter<'_>) -> Result<Ordering, String> {
+    if let (Value::Text(_), Value::Text(_)) = (left, right) {
+        meter.visit(left)?;
+    }
+    order(left, right)
+}
+
+/// Whoever asks has paid for looking at both.
 pub(super) fn order(left: &Value, right: &Value) -> Result<Ordering, String> {
     match (left, right) {
         (Value::Number(a), Value::Number(b)) => Ok(a.cmp(b)),
@@ -66,7 +74,7 @@ pub(super) fn contains(whole: &Value, item: &Value, meter: &mut Meter<'_>) -> Re
             meter.visit(whole)?;
             Ok(text.contains(part.as_str()))
         }
-        (Value::Map(fields), Value::Text(key)) => Ok(fields.contains_key(key)),
+        (Value::Map(fields), Value::Text(key)) => Ok(fields.contains_key(key.as_str())),
         _ => Err(format!("cannot look for {} in {}", item.kind(), whole.kind())),
     }
 }
@@ -97,13 +105,11 @@ fn arithmetic(operator: Operator, left: &Value, right: &Value, meter: &mut Meter
         (_, Value::Number(a), Value::Number(b)) => number(operator, *a, *b).map(Value::Number),
         (Operator::Add, Value::Text(a), Value::Text(b)) => {
             meter.room_for_text(a.len() + b.len())?;
-            Ok(Value::Text([a.as_str(), b.as_str()].concat()))
+            Ok(Value::text([a.as_str(), b.as_str()].concat()))
         }
         (Operator::Add, Value::List(a), Value::List(b)) => {
             meter.room_for_list(a.len() + b.len())?;
-            meter.visit(left)?;
-            meter.visit(right)?;
-            Ok(Value::List([a.as_slice(), b.as_slice()].concat()))
+            meter.paid([&**a, &**b].concat())
         }
         (Operator::Add, Value::Time(t), Value::Duration(d)) | (Operator::Add, Value::Duration(d), Value::Time(t)) => {
             moment(t.0.checked_add(d.0))

@@ -10,6 +10,7 @@ use crate::value::Value;
 
 /// Most problems of one text that are told; then it says that there may be more.
 const MOST: usize = 98;
+const TEXT_BYTES: u64 = TEXT as u64;
 
 #[derive(Clone)]
 pub struct Template(Arc<Parsed>);
@@ -125,7 +126,7 @@ impl Template {
         if let [Part::Hole(expression, at)] = self.0.parts.as_slice() {
             return expression.evaluate(scope, world).map_err(|failure| shifted(failure, *at));
         }
-        self.render(scope, world, &mut |value| Ok(value.to_display())).map(Value::Text)
+        self.render(scope, world, &mut |value| Ok(value.to_display())).map(Value::text)
     }
 
     /// The text, each hole written by `write`. Errors: an expression that fails, a value that `write` refuses, a text
@@ -142,17 +143,27 @@ impl Template {
                 Part::Text(piece) => Cow::Borrowed(piece),
                 Part::Hole(expression, at) => {
                     let value = expression.evaluate(scope, world).map_err(|failure| shifted(failure, *at))?;
-                    let range = Some(*at..*at + expression.source().len());
-                    Cow::Owned(write(&value).map_err(|message| Failure { message, range })?)
+                    let range = *at..*at + expression.source().len();
+                    let fail = |message| Failure { message, range: Some(range.clone()) };
+                    // As text it may be shorter than it weighs, but not by that much.
+                    if value.weight().bytes > TEXT_BYTES * 8 {
+                        return Err(too_long());
+                    }
+                    world.budget.spend(value.weight().work()).map_err(fail)?;
+                    Cow::Owned(write(&value).map_err(fail)?)
                 }
             };
             if text.len() + piece.len() > TEXT {
-                return Err(Failure { message: format!("the text is over the budget of {TEXT} bytes"), range: None });
+                return Err(too_long());
             }
             text.push_str(&piece);
         }
         Ok(text)
     }
+}
+
+fn too_long() -> Failure {
+    Failure { message: format!("the text is over the budget of {TEXT} bytes"), range: None }
 }
 
 fn shifted(mut failure: Failure, by: usize) -> Failure {

@@ -265,7 +265,7 @@ impl Node {
                 && !bound.contains(&name)
             {
                 let path = std::iter::once(name.to_owned()).chain(fields).collect();
-                found.push(Compared { path, text: text.clone(), whole, range: with.span.clone() });
+                found.push(Compared { path, text: text.to_string(), whole, range: with.span.clone() });
             }
         };
         match &self.kind {
@@ -400,7 +400,7 @@ impl Node {
     fn below(&self, key: &Node) -> Option<Vec<String>> {
         let Kind::Constant(Value::Text(key)) = &key.kind else { return None };
         let mut place = self.place()?;
-        place.push(key.clone());
+        place.push(key.to_string());
         Some(place)
     }
 
@@ -410,7 +410,7 @@ impl Node {
             Kind::Name(name) => return Some(vec![name.clone()]),
             Kind::Field { base, name, .. } => (base, name.clone()),
             Kind::Index { base, index, .. } => match &index.kind {
-                Kind::Constant(Value::Text(field)) => (base, field.clone()),
+                Kind::Constant(Value::Text(field)) => (base, field.to_string()),
                 Kind::Constant(position @ Value::Number(_)) => (base, format!("[{}]", position.to_display())),
                 _ => return None,
             },
@@ -433,7 +433,7 @@ impl Node {
             Kind::Index { base, index, .. } => match &index.kind {
                 Kind::Constant(Value::Text(field)) => {
                     let (root, span, mut fields) = base.path()?;
-                    fields.push(field.clone());
+                    fields.push(field.to_string());
                     Some((root, span, fields))
                 }
                 _ => None,

@@ -139,7 +139,7 @@ impl Work {
             Work::Activity(activity) => Value::map([
                 ("name", Value::text(activity.name.as_str())),
                 ("queue", Value::text(activity.queue.as_str())),
-                ("args", Value::List(activity.args.clone())),
+                ("args", Value::List(activity.args.clone().into())),
             ]),
         }
     }

@@ -6,12 +6,12 @@ use super::error::RunError;
 use super::event::{Command, UpdateOutcome};
 use super::position::positions;
 use super::refusal::{Refusal, RefusalKind};
-use super::scope::{frozen, run_value};
-use super::state::{Frame, Message, MessageId, PendingKind, Role, State};
+use super::scope::{frozen, run_fields};
+use super::state::{Message, MessageId, Role, State};
 use super::trace::{Shown, What};
 use super::turn::{Exit, Turn};
 use crate::expression::Failure;
-use crate::plan::{Action, Plan, Schema};
+use crate::plan::{Plan, Schema};
 use crate::syntax::Own;
 use crate::value::{Value, to_json};
 
@@ -59,17 +59,7 @@ pub(super) fn deliver(turn: &mut Turn<'_>, name: &str, payload: Value) {
         let message = format!("more than {INBOX} messages or {INBOX_BYTES} bytes of them are unread");
         return turn.fail_run(RunError::new(Own::LimitInbox, message, ""));
     }
-    let (plan, strands) = (turn.plan, &turn.state.strands);
-    for pending in turn.state.pending.values_mut() {
-        let PendingKind::Condition { unseen, .. } = &mut pending.kind else { continue };
-        let top = strands.get(&pending.strand).and_then(|strand| strand.frames.last());
-        let Some(Frame::Step(frame)) = top else { continue };
-        if let Some(Action::Receive { signal, .. }) = plan.step(frame.step).map(|step| &step.action)
-            && signal == name
-        {
-            unseen.get_or_insert(number);
-        }
-    }
+    turn.arrived(name, number);
 }
 
 /// The how-many-th of its name, from 0.
@@ -118,7 +108,7 @@ pub(super) fn update(turn: &mut Turn<'_>, number: u64, name: &str, payload: Valu
     let Some(handler) = declared.handler else {
         let returns = declared.returns.as_ref().map_or(Ok(Value::Null), |written| {
             let path = format!("{path}.{count}.returns");
-            let extra = [("payload", payload.clone())];
+            let extra = [("payload", &payload)];
             turn.compute(u64::MAX, &path, &extra, |scope, world| written.evaluate(scope, world))
         });
         return update_ended(turn, number, name, id, returns.map_or_else(|exit| exit, Exit::Value));
@@ -150,7 +140,7 @@ fn answer(turn: &mut Turn<'_>, number: u64, name: &str, id: Option<String>, outc
         UpdateOutcome::Returned(value) => ("returned", Shown::of(value)),
         UpdateOutcome::Refused(refusal) => ("refused", Shown::of(&Value::text(refusal.message.as_str()))),
         UpdateOutcome::Failed(error) => {
-            ("failed", Shown::of(&Value::Text(format!("{}: {}", error.kind, error.message))))
+            ("failed", Shown::of(&Value::text(format!("{}: {}", error.kind, error.message))))
         }
     };
     turn.trace("", What::Updated { update: name.to_owned(), outcome: word, told });
@@ -180,7 +170,7 @@ pub fn refusal(plan: &Plan, state: &State, name: &str, payload: &Value, id: Opti
         return Some(refusal);
     }
     let check = declared.check.as_ref()?;
-    let extra = [("payload", payload.clone())];
+    let extra = [("payload", payload)];
     let words = match frozen(state, &extra, |scope, world| check.test(scope, world)) {
         Ok(true) => return None,
         Ok(false) => {
@@ -205,12 +195,9 @@ pub fn query(plan: &Plan, state: &State, name: &str) -> Result<Value, Refusal> {
         };
         return Err(Refusal::new(RefusalKind::Unknown, message));
     };
-    let places = positions(plan, state).into_iter().map(|position| Value::text(position.path)).collect();
-    let mut run = run_value(state);
-    if let Value::Map(fields) = &mut run {
-        fields.insert("position".to_owned(), Value::List(places));
-    }
-    frozen(state, &[("run", run)], |scope, world| written.evaluate(scope, world))
+    let places = Value::list(positions(plan, state).into_iter().map(|position| Value::text(position.path)));
+    let run = run_fields(state).chain([("position", places)]);
+    frozen(state, &[("run", &Value::map(run))], |scope, world| written.evaluate(scope, world))
         .map_err(|Failure { message, .. }| Refusal::new(RefusalKind::Expression, message))
 }
 

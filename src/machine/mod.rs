@@ -4,6 +4,7 @@
 //! This room may not know: Temporal, HTTP, tokio, the clock of the machine it runs on, randomness, unordered maps.
 //! Time arrives with events. The rules it follows are written in `docs/semantics.md`; comments name them as R1, R2, ….
 
+mod budget;
 mod error;
 mod event;
 mod messages;
@@ -19,6 +20,7 @@ mod steps;
 mod trace;
 mod turn;
 mod unwind;
+mod watch;
 
 pub use error::RunError;
 pub use event::{ActivityRequest, Call, CallError, CallOutcome, Command, End, Event, Send, UpdateOutcome, Work};
@@ -56,7 +58,7 @@ pub fn apply(plan: &Plan, state: &mut State, now: Time, event: Event) -> Output 
 pub fn business_key(plan: &Plan, input: &Value) -> Result<String, String> {
     let value = scope::evaluate_key(plan, input)?;
     let key = match &value {
-        Value::Text(text) => text.clone(),
+        Value::Text(text) => text.to_string(),
         Value::Number(n) if n.is_integer() => crate::value::to_json(&value),
         other => return Err(format!("the business key must be text or a whole number, not {}", other.to_display())),
     };

@@ -55,7 +55,7 @@ impl Position {
             ("verb", Value::text(self.verb)),
             ("waitsFor", Value::text(self.waits_for.as_str())),
             ("until", self.until.map_or(Value::Null, Value::Time)),
-            ("armed", Value::List(self.armed.iter().map(Armed::to_value).collect())),
+            ("armed", Value::list(self.armed.iter().map(Armed::to_value))),
         ])
     }
 }

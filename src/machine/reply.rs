@@ -52,12 +52,13 @@ impl Reply {
     }
 
     pub fn to_value(&self) -> Value {
+        self.told(Some(&self.body))
+    }
+
+    fn told(&self, body: Option<&Value>) -> Value {
         let headers = self.headers.iter().map(|(k, v)| (k.as_str(), Value::text(v.as_str())));
-        Value::map([
-            ("status", Value::integer(i64::from(self.status))),
-            ("headers", Value::map(headers)),
-            ("body", self.body.clone()),
-        ])
+        let fields = [("status", Value::integer(i64::from(self.status))), ("headers", Value::map(headers))];
+        Value::map(fields.into_iter().chain(body.map(|body| ("body", body.clone()))))
     }
 
     /// `Retry-After` in seconds. Dates are not obeyed: they would need a clock that both sides agree on.
@@ -78,12 +79,8 @@ pub fn judge(request: &Request, attempt: Attempt) -> Verdict {
             let message = format!("{} {} answered {}", request.method, request.path, reply.status);
             let retry = wanted(request, &kind);
             let after = if reply.status == 429 || reply.status == 503 { reply.retry_after() } else { None };
-            let mut details = reply.to_value();
-            if to_json(&reply.body).len() > DETAILS
-                && let Value::Map(fields) = &mut details
-            {
-                fields.remove("body");
-            }
+            let body = Some(&reply.body).filter(|body| to_json(body).len() <= DETAILS);
+            let details = reply.told(body);
             Verdict::Failed { error: CallError { kind, message, details }, retry, after }
         }
         Attempt::Failed { kind, message, details } => {

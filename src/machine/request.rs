@@ -30,7 +30,7 @@ impl Request {
     /// The form that travels: a JSON map.
     pub fn to_value(&self) -> Value {
         let pairs = |pairs: &[(String, String)]| {
-            Value::List(pairs.iter().map(|(k, v)| Value::List(vec![k.as_str().into(), v.as_str().into()])).collect())
+            Value::List(pairs.iter().map(|(k, v)| Value::list([k.as_str().into(), v.as_str().into()])).collect())
         };
         let texts = |texts: &[String]| Value::List(texts.iter().map(|t| t.as_str().into()).collect());
         let retry = &self.retry;
@@ -122,8 +122,8 @@ fn pairs(value: Option<&Value>) -> Option<Vec<(String, String)>> {
     items
         .iter()
         .map(|item| match item {
-            Value::List(pair) => match pair.as_slice() {
-                [Value::Text(k), Value::Text(v)] => Some((k.clone(), v.clone())),
+            Value::List(pair) => match &**pair {
+                [Value::Text(k), Value::Text(v)] => Some((k.to_string(), v.to_string())),
                 _ => None,
             },
             _ => None,

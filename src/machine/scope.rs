@@ -3,7 +3,7 @@
 use sha2::{Digest, Sha256};
 
 use super::state::{Frame, Role, State};
-use crate::expression::{OPERATIONS, Scope, World};
+use crate::expression::{Budget, Scope, World};
 use crate::plan::Plan;
 use crate::value::{Time, Value};
 
@@ -14,18 +14,19 @@ pub(super) struct Names<'a> {
     /// `None`: a place beside all strands, such as a query.
     pub strand: Option<u64>,
     /// Of this place alone, such as the payload of a message.
-    pub extra: &'a [(&'a str, Value)],
+    pub extra: &'a [(&'a str, &'a Value)],
 }
 
 impl Scope for Names<'_> {
     fn get(&self, name: &str) -> Option<Value> {
-        match name {
-            "input" => return Some(self.state.input.clone()),
-            "run" => return Some(self.extra_of("run").unwrap_or_else(|| run_value(self.state))),
-            _ => {}
+        if name == "input" {
+            return Some(self.state.input.clone());
         }
-        if let Some(value) = self.extra_of(name) {
-            return Some(value);
+        if let Some((_, value)) = self.extra.iter().find(|(known, _)| *known == name) {
+            return Some(Value::clone(value));
+        }
+        if name == "run" {
+            return Some(Value::map(run_fields(self.state)));
         }
         let mut at = self.strand;
         while let Some(strand) = at.and_then(|id| self.state.strands.get(&id)) {
@@ -42,12 +43,6 @@ impl Scope for Names<'_> {
             };
         }
         self.state.names.get(name).cloned()
-    }
-}
-
-impl Names<'_> {
-    fn extra_of(&self, name: &str) -> Option<Value> {
-        self.extra.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone())
     }
 }
 
@@ -71,14 +66,16 @@ impl Scope for InputOnly<'_> {
     }
 }
 
-pub(super) fn run_value(state: &State) -> Value {
-    Value::map([
+/// What `run` has.
+pub(super) fn run_fields(state: &State) -> impl Iterator<Item = (&'static str, Value)> {
+    [
         ("id", Value::text(state.run.id.as_str())),
         ("key", Value::text(state.run.key.as_str())),
         ("process", Value::text(state.run.process.as_str())),
         ("version", Value::integer(state.run.version)),
         ("started", Value::Time(Time(state.started))),
-    ])
+    ]
+    .into_iter()
 }
 
 /// Evaluates in a strand with the run's clock, its own `uuid()` and the budget of one evaluation, taken from what is
@@ -86,7 +83,7 @@ pub(super) fn run_value(state: &State) -> Value {
 pub(super) fn with_world<T>(
     state: &mut State,
     strand: Option<u64>,
-    extra: &[(&str, Value)],
+    extra: &[(&str, &Value)],
     left: &mut u64,
     f: impl FnOnce(&dyn Scope, &mut World<'_>) -> T,
 ) -> T {
@@ -96,11 +93,10 @@ pub(super) fn with_world<T>(
         made += 1;
         derived_uuid(&uid, first + made)
     };
-    let given = OPERATIONS.min(*left);
-    let mut operations = given;
-    let mut world = World { now: Time(state.clock), uuid: &mut uuid, operations: &mut operations };
+    let mut budget = Budget::within(*left);
+    let mut world = World { now: Time(state.clock), uuid: &mut uuid, budget: &mut budget };
     let result = f(&Names { state, strand, extra }, &mut world);
-    *left -= given - operations.min(given);
+    *left = budget.left();
     state.uuids += made;
     result
 }
@@ -119,19 +115,19 @@ fn derived_uuid(uid: &str, n: u64) -> String {
 /// Evaluates the business key, which may use the input and nothing else.
 pub(super) fn evaluate_key(plan: &Plan, input: &Value) -> Result<Value, String> {
     let mut no_uuid = String::new;
-    let mut operations = OPERATIONS;
-    let mut world = World { now: Time(0), uuid: &mut no_uuid, operations: &mut operations };
+    let mut budget = Budget::alone();
+    let mut world = World { now: Time(0), uuid: &mut no_uuid, budget: &mut budget };
     plan.key().evaluate(&InputOnly(input), &mut world).map_err(|failure| failure.message)
 }
 
 /// Evaluates beside a run, which stays as it is: no `uuid()` of the run's is used up.
 pub(super) fn frozen<T>(
     state: &State,
-    extra: &[(&str, Value)],
+    extra: &[(&str, &Value)],
     f: impl FnOnce(&dyn Scope, &mut World<'_>) -> Result<T, crate::expression::Failure>,
 ) -> Result<T, crate::expression::Failure> {
     let mut uuid = || derived_uuid(&state.run.uid, state.uuids + 1);
-    let mut operations = OPERATIONS;
-    let mut world = World { now: Time(state.clock), uuid: &mut uuid, operations: &mut operations };
+    let mut budget = Budget::alone();
+    let mut world = World { now: Time(state.clock), uuid: &mut uuid, budget: &mut budget };
     f(&Names { state, strand: None, extra }, &mut world)
 }

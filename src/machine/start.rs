@@ -68,7 +68,7 @@ mod tests {
         let each =
             format!("{{properties: {{items: {{type: array, items: {{properties: {{w: {{default: {word}}}}}}}}}}}}}");
         let of = |n: usize| {
-            let items = Value::List(vec![Value::map::<String>([]); n]);
+            let items = Value::list(vec![Value::map::<String>([]); n]);
             Value::map([("k", Value::text("a")), ("items", items)])
         };
         assert_eq!(refusal(&each, &of(1_000)), None);

@@ -6,10 +6,11 @@
 //! by frame, until a list goes on or the strand has ended. A strand that has ended is told to the step that it is a
 //! branch of.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::budget::Purse;
 use super::error::RunError;
 use super::event::{CallOutcome, Command, Event};
 use super::refusal::Refusal;
@@ -17,15 +18,13 @@ use super::scope::{self, FirstNames};
 use super::state::{Frame, Pending, PendingKind, Role, Stage, State, StepFrame, Strand};
 use super::steps::{self, Next};
 use super::trace::{Shown, Trace, What, digest};
+use super::watch::Watch;
 use super::{Output, messages};
-use crate::expression::{Expression, Failure, OPERATIONS, Scope, World};
+use crate::expression::{Budget, Expression, Failure, Scope, World};
 use crate::plan::{Gathers, ListId, Plan, Step, StepId};
 use crate::syntax::{Own, Written};
 use crate::value::{Duration, Time, Value};
 
-/// Steps of one event, and operations of all its expressions together (R5): a task of the server lasts ten seconds.
-const STEPS: u32 = 100_000;
-const EVENT_OPERATIONS: u64 = 2_000_000;
 pub(super) const MAIN: u64 = 0;
 
 /// How a step, a list or a strand ended (R17).
@@ -44,11 +43,13 @@ pub(super) struct Turn<'a> {
     pub plan: &'a Plan,
     pub state: &'a mut State,
     pub(super) out: Output,
-    steps_left: u32,
-    operations_left: u64,
-    /// The budget was used up, and was filled up again, once, for what is shielded (R5).
-    used_up: bool,
-    refilled: bool,
+    pub(super) purse: Purse,
+    pub(super) watch: Watch<'a>,
+    /// The strands in the queue, which is empty between events.
+    queued: BTreeSet<u64>,
+    /// The first number that this event gives, and its timers that are withdrawn before they are issued.
+    first: u64,
+    unissued: BTreeSet<u64>,
 }
 
 /// What became of a delivered exit.
@@ -62,9 +63,17 @@ pub(super) enum Flow {
 impl<'a> Turn<'a> {
     pub fn new(plan: &'a Plan, state: &'a mut State, now: Time) -> Turn<'a> {
         state.clock = state.clock.max(now.millis());
-        let out = Output::default();
-        let (steps_left, operations_left) = (STEPS, EVENT_OPERATIONS);
-        Turn { plan, state, out, steps_left, operations_left, used_up: false, refilled: false }
+        let first = state.next_number;
+        Turn {
+            plan,
+            state,
+            out: Output::default(),
+            purse: Purse::full(),
+            watch: Watch::default(),
+            queued: BTreeSet::new(),
+            first,
+            unissued: BTreeSet::new(),
+        }
     }
 
     pub fn apply(mut self, event: Event) -> Output {
@@ -82,12 +91,18 @@ impl<'a> Turn<'a> {
         }
         loop {
             while let Some(id) = self.state.ready.pop_front() {
+                self.queued.remove(&id);
                 self.run(id);
             }
             if self.state.end.is_some() || !self.look() {
-                return self.out;
+                break;
             }
         }
+        // A timer that was set and withdrawn in this very event never was (R54).
+        let unissued = self.unissued;
+        let issued = |c: &Command| !matches!(c, Command::Timer { number, .. } if unissued.contains(number));
+        self.out.commands.retain(issued);
+        self.out
     }
 
     // ---- events
@@ -102,14 +117,17 @@ impl<'a> Turn<'a> {
         let mut values = Vec::with_capacity(plan.vars.len());
         for (name, written) in &plan.vars {
             let mut no_uuid = String::new;
-            let mut operations = OPERATIONS;
-            let mut world = World { now: Time(self.state.clock), uuid: &mut no_uuid, operations: &mut operations };
-            match written.evaluate(&FirstNames(self.state), &mut world) {
+            let mut budget = Budget::within(self.purse.operations);
+            let mut world = World { now: Time(self.state.clock), uuid: &mut no_uuid, budget: &mut budget };
+            let value = written.evaluate(&FirstNames(self.state), &mut world);
+            self.purse.operations = budget.left();
+            let value = match value {
+                Ok(value) => self.charge("", &value).map(|()| value),
+                Err(failure) => Err(self.failed(format!("the first value of `{name}`: {}", failure.message), "")),
+            };
+            match value {
                 Ok(value) => values.push((name.clone(), value)),
-                Err(failure) => {
-                    let message = format!("the first value of `{name}`: {}", failure.message);
-                    return self.finish(Exit::Error(RunError::new(Own::Expression, message, "")));
-                }
+                Err(exit) => return self.finish(exit),
             }
         }
         for (name, value) in values {
@@ -184,7 +202,7 @@ impl<'a> Turn<'a> {
     }
 
     /// The step that awaits a number goes on with what `f` makes of it.
-    fn wake(&mut self, number: u64, f: impl FnOnce(&mut Self, &mut StepFrame, &'a Step) -> Next) {
+    pub(super) fn wake(&mut self, number: u64, f: impl FnOnce(&mut Self, &mut StepFrame, &'a Step) -> Next) {
         let Some(pending) = self.state.pending.remove(&number) else { return };
         let Some(mut frame) = self.pop_step(pending.strand) else { return };
         let next = match self.plan.step(frame.step) {
@@ -193,30 +211,6 @@ impl<'a> Turn<'a> {
         };
         let flow = self.take(pending.strand, frame, next);
         self.go_on(pending.strand, flow);
-    }
-
-    /// Looks at the waits for a condition or a message whose names were assigned, in the order they were armed, until
-    /// one is over (R4, R9). Says whether one was.
-    fn look(&mut self) -> bool {
-        loop {
-            let due = |(number, pending): (&u64, &mut Pending)| match &mut pending.kind {
-                PendingKind::Condition { stale, unseen } if *stale || unseen.is_some() => {
-                    // All of the inbox again only where a name was assigned.
-                    let from = unseen.take().filter(|_| !*stale).unwrap_or(0);
-                    *stale = false;
-                    Some((*number, pending.strand, from))
-                }
-                _ => None,
-            };
-            let Some((number, id, from)) = self.state.pending.iter_mut().find_map(due) else { return false };
-            let top = self.state.strands.get(&id).and_then(|strand| strand.frames.last());
-            let Some(Frame::Step(frame)) = top else { continue };
-            let (path, step) = (frame.path.clone(), self.plan.step(frame.step));
-            if let Some(next) = step.and_then(|step| steps::look(self, id, &path, step, from)) {
-                self.wake(number, |_, _, _| next);
-                return true;
-            }
-        }
     }
 
     // ---- strands
@@ -232,7 +226,7 @@ impl<'a> Turn<'a> {
     }
 
     fn make_ready(&mut self, id: u64) {
-        if !self.state.ready.contains(&id) {
+        if self.queued.insert(id) {
             self.state.ready.push_back(id);
         }
     }
@@ -342,30 +336,6 @@ impl<'a> Turn<'a> {
         match self.state.strands.get(&id).and_then(|strand| strand.frames.last()) {
             Some(Frame::List(list)) if !list.path.is_empty() => format!("{}.{segment}", list.path),
             _ => segment.to_owned(),
-        }
-    }
-
-    /// Takes one step, or round of a loop, from the budget of the event. Errors: the exit where it is used up.
-    pub fn spend(&mut self, path: &str) -> Result<(), Exit> {
-        match self.steps_left.checked_sub(1) {
-            Some(left) => {
-                self.steps_left = left;
-                Ok(())
-            }
-            None => {
-                self.used_up = true;
-                let message = format!("more than {STEPS} steps ran without a wait");
-                Err(Exit::Error(RunError::new(Own::LimitSteps, message, path)))
-            }
-        }
-    }
-
-    /// Once in an event, what is shielded gets a fresh budget (R5).
-    pub fn refill(&mut self) {
-        if self.used_up && !self.refilled {
-            self.refilled = true;
-            self.steps_left = STEPS;
-            self.operations_left = EVENT_OPERATIONS;
         }
     }
 
@@ -493,6 +463,13 @@ impl<'a> Turn<'a> {
             self.trace(&frame.path, What::Skipped { error });
             exit = Exit::Value(Value::Null);
         }
+        let mut saved = None;
+        if let (Exit::Value(value), Some(name), true) = (&exit, &step.save, frame.stage != Stage::OnTimeout) {
+            match self.charge(&frame.path, value) {
+                Ok(()) => saved = Some((value.clone(), name)),
+                Err(over) => exit = over,
+            }
+        }
         let (with, error) = match &exit {
             Exit::Value(_) => ("value", None),
             Exit::Error(error) => ("error", Some(error.into())),
@@ -501,8 +478,8 @@ impl<'a> Turn<'a> {
             Exit::Continue => ("continue", None),
             Exit::Cancelled => ("cancelled", None),
         };
-        if let (Exit::Value(value), Some(name), true) = (&exit, &step.save, frame.stage != Stage::OnTimeout) {
-            self.assign(id, &frame.path, name, value.clone());
+        if let Some((value, name)) = saved {
+            self.assign(id, &frame.path, name, value);
         }
         self.trace(&frame.path, What::Exit { with, error });
         Left::Exit(exit)
@@ -516,24 +493,17 @@ impl<'a> Turn<'a> {
         &mut self,
         id: u64,
         path: &str,
-        extra: &[(&str, Value)],
+        extra: &[(&str, &Value)],
         f: impl FnOnce(&dyn Scope, &mut World<'_>) -> Result<T, Failure>,
     ) -> Result<T, Exit> {
-        let result = scope::with_world(self.state, Some(id), extra, &mut self.operations_left, f);
-        result.map_err(|failure| {
-            Exit::Error(match self.operations_left {
-                0 => {
-                    self.used_up = true;
-                    let message = format!("the expressions of one moment cost more than {EVENT_OPERATIONS} operations");
-                    RunError::new(Own::LimitSteps, message, path)
-                }
-                _ => RunError::new(Own::Expression, failure.message, path),
-            })
-        })
+        let result = scope::with_world(self.state, Some(id), extra, &mut self.purse.operations, f);
+        result.map_err(|failure| self.failed(failure.message, path))
     }
 
+    /// Computes a value and pays for what is then done with it: it is hashed, kept, sent.
     pub fn evaluate(&mut self, id: u64, path: &str, written: &Written) -> Result<Value, Exit> {
-        self.compute(id, path, &[], |scope, world| written.evaluate(scope, world))
+        let value = self.compute(id, path, &[], |scope, world| written.evaluate(scope, world))?;
+        self.charge(path, &value).map(|()| value)
     }
 
     pub fn test(&mut self, id: u64, path: &str, condition: &Expression) -> Result<bool, Exit> {
@@ -548,15 +518,8 @@ impl<'a> Turn<'a> {
     pub fn assign(&mut self, id: u64, path: &str, name: &str, value: Value) {
         let shown = Shown::of(&value);
         self.trace(path, What::Set { name: name.to_owned(), value: digest(&value), shown });
+        self.assigned(name);
         let plan = self.plan;
-        for pending in self.state.pending.values_mut() {
-            let PendingKind::Condition { stale: false, unseen } = pending.kind else { continue };
-            let top = self.state.strands.get(&pending.strand).and_then(|strand| strand.frames.last());
-            let Some(Frame::Step(frame)) = top else { continue };
-            if plan.step(frame.step).is_some_and(|step| steps::reads(step, name)) {
-                pending.kind = PendingKind::Condition { stale: true, unseen };
-            }
-        }
         let mut at = Some(id);
         while let Some(strand) = at.and_then(|id| self.state.strands.get_mut(&id)) {
             for frame in strand.frames.iter_mut().rev() {
@@ -602,10 +565,9 @@ impl<'a> Turn<'a> {
             PendingKind::Condition { .. } => {}
             PendingKind::Call => self.out.commands.push(Command::Withdraw { number }),
             PendingKind::Timer { .. } | PendingKind::Timeout { .. } => {
-                // One that was set in this very event never was.
-                let before = self.out.commands.len();
-                self.out.commands.retain(|c| !matches!(c, Command::Timer { number: timer, .. } if *timer == number));
-                if self.out.commands.len() == before {
+                if number >= self.first {
+                    self.unissued.insert(number);
+                } else {
                     self.out.commands.push(Command::Withdraw { number });
                 }
             }

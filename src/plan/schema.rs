@@ -10,7 +10,7 @@ use jsonschema::error::ValidationErrorKind;
 use jsonschema::{Draft, PatternOptions, ValidationOptions, Validator};
 
 use crate::expression::Type;
-use crate::value::{Value, from_json, to_serde};
+use crate::value::{Map, Value, from_json, to_serde};
 
 /// Bytes of JSON that one default may come to with the defaults inside it, and how often that for all of a schema.
 const ROOM: usize = 1024 * 1024;
@@ -273,30 +273,39 @@ impl<'a> Filling<'a> {
             return Err(Overfull::Deep);
         }
         for schema in chain(self.root, schema) {
-            match value {
-                Value::Map(fields) => {
-                    let Some(properties) = schema.get("properties").and_then(|p| p.as_object()) else { continue };
-                    for default in self.defaults_below(schema).iter() {
-                        if !fields.contains_key(default.name) {
-                            self.room = self.room.checked_sub(default.size).ok_or(Overfull::Large)?;
-                            self.last = Some(default.written);
-                            fields.insert(default.name.to_owned(), default.value.clone());
-                        }
+            // What is inside is taken out, filled in, and put back.
+            *value = match std::mem::take(value) {
+                Value::Map(fields) => self.fill_map(schema, fields, depth).map(Value::Map)?,
+                Value::List(items) => match schema.get("items") {
+                    Some(each) => {
+                        let mut items = items.into_items();
+                        items.iter_mut().try_for_each(|item| self.fill(each, item, depth + 1))?;
+                        Value::List(items.into())
                     }
-                    for (name, field) in fields {
-                        if let Some(property) = properties.get(name) {
-                            self.fill(property, field, depth + 1)?;
-                        }
-                    }
-                }
-                Value::List(items) => {
-                    let Some(each) = schema.get("items") else { continue };
-                    items.iter_mut().try_for_each(|item| self.fill(each, item, depth + 1))?;
-                }
-                _ => {}
-            }
+                    None => Value::List(items),
+                },
+                other => other,
+            };
         }
         Ok(())
+    }
+
+    fn fill_map(&mut self, schema: &'a serde_json::Value, fields: Map, depth: usize) -> Result<Map, Overfull> {
+        let Some(properties) = schema.get("properties").and_then(|p| p.as_object()) else { return Ok(fields) };
+        let mut fields = fields.into_fields();
+        for default in self.defaults_below(schema).iter() {
+            if !fields.contains_key(default.name) {
+                self.room = self.room.checked_sub(default.size).ok_or(Overfull::Large)?;
+                self.last = Some(default.written);
+                fields.insert(default.name.to_owned(), default.value.clone());
+            }
+        }
+        for (name, field) in &mut fields {
+            if let Some(property) = properties.get(name) {
+                self.fill(property, field, depth + 1)?;
+            }
+        }
+        Ok(fields.into())
     }
 
     fn defaults_below(&mut self, schema: &'a serde_json::Value) -> Rc<[Default<'a>]> {

@@ -41,9 +41,10 @@ pub(super) async fn start(
     request: Request,
 ) -> Result<Response, Problem> {
     let body = read(request, service.max_body()).await?;
-    let Value::Map(mut fields) = body else {
+    let Value::Map(fields) = body else {
         return Err(Problem::invalid("", "type", "the body is a JSON object: {\"input\": …}"));
     };
+    let mut fields = fields.into_fields();
     let input = fields.remove("input").unwrap_or_else(|| Value::map::<String>([]));
     let version = match fields.remove("version") {
         None | Some(Value::Null) => None,
@@ -52,7 +53,7 @@ pub(super) async fn start(
     };
     let label = match fields.remove("label") {
         None | Some(Value::Null) => None,
-        Some(Value::Text(label)) => Some(label),
+        Some(Value::Text(label)) => Some(label.to_string()),
         Some(_) => return Err(Problem::invalid("/label", "type", "`label` is text")),
     };
     if version.is_some() && label.is_some() {
@@ -60,7 +61,7 @@ pub(super) async fn start(
     }
     let key = match fields.remove("key") {
         None | Some(Value::Null) => None,
-        Some(Value::Text(key)) => Some(key),
+        Some(Value::Text(key)) => Some(key.to_string()),
         Some(_) => return Err(Problem::invalid("/key", "type", "`key` is text")),
     };
     if let Some(unknown) = fields.keys().next() {

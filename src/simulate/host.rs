@@ -130,6 +130,7 @@ pub fn simulate_within(plan: &Plan, scenario: &Scenario, events: usize) -> Resul
         state: State::new(run, input),
         now: scenario.at,
         queue: BTreeMap::new(),
+        of_commands: BTreeMap::new(),
         calls: BTreeMap::new(),
         outcomes: BTreeMap::new(),
         used: BTreeMap::new(),
@@ -201,6 +202,8 @@ struct Host<'a> {
     state: State,
     now: Time,
     queue: BTreeMap<(Time, Class, u64), Slot>,
+    /// By the number of a command, where what answers it stands in the queue, or stood.
+    of_commands: BTreeMap<u64, (Time, Class, u64)>,
     calls: BTreeMap<u64, InFlight>,
     /// How calls ended of which the machine has not heard.
     outcomes: BTreeMap<u64, CallOutcome>,
@@ -403,9 +406,9 @@ impl Host<'_> {
             Command::Withdraw { number } => {
                 self.calls.remove(&number);
                 self.outcomes.remove(&number);
-                let of_call =
-                    |class| matches!(class, Class::AttemptBegins | Class::AttemptEnds | Class::Result | Class::Timer);
-                self.queue.retain(|_, slot| slot.number != number || !of_call(slot.class));
+                if let Some(key) = self.of_commands.remove(&number) {
+                    self.queue.remove(&key);
+                }
             }
             Command::End(_) => {}
         }
@@ -420,6 +423,12 @@ impl Host<'_> {
 
     fn schedule(&mut self, due: Time, class: Class, number: u64) {
         let slot = Slot { due, class, number };
+        match class {
+            Class::AttemptBegins | Class::AttemptEnds | Class::Result | Class::Timer => {
+                self.of_commands.insert(number, slot.key());
+            }
+            Class::Worker | Class::Started | Class::Signal | Class::Update | Class::Cancel | Class::Query => {}
+        }
         self.queue.insert(slot.key(), slot);
     }
 

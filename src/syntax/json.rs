@@ -18,7 +18,7 @@ impl FromJson for Node {
         node(match value {
             Value::Bool(b) => Kind::Bool(b),
             Value::Number(n) => Kind::Number(n),
-            Value::Text(text) => Kind::Text(Text { text, exact: None, plain: false }),
+            Value::Text(text) => Kind::Text(Text { text: text.to_string(), exact: None, plain: false }),
             _ => Kind::Null,
         })
     }

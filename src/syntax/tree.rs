@@ -70,7 +70,7 @@ impl Node {
             Kind::Bool(b) => Value::Bool(*b),
             Kind::Number(n) => Value::Number(*n),
             Kind::Text(text) => Value::text(text.text.as_str()),
-            Kind::List(items) => Value::List(items.iter().map(Node::to_value).collect()),
+            Kind::List(items) => Value::list(items.iter().map(Node::to_value)),
             Kind::Map(entries) => Value::map(entries.iter().map(|e| (e.key.as_str(), e.value.to_value()))),
         }
     }

@@ -272,7 +272,7 @@ fn body(bytes: &[u8]) -> Result<Value, JsonError> {
     }
     match from_json(&text) {
         Ok(value) => Ok(value),
-        Err(JsonError::Malformed(_)) => Ok(Value::Text(text.into_owned())),
+        Err(JsonError::Malformed(_)) => Ok(Value::text(text.into_owned())),
         Err(error) => Err(error),
     }
 }

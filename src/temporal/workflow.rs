@@ -393,7 +393,7 @@ impl WorkflowImplementation for Host {
                 Ok(Value::List(positions(&known.plan, &known.state).iter().map(|p| p.to_value()).collect()))
             }
             Ok(known) => machine::query(&known.plan, &known.state, name).map_err(|refusal| refusal.text()),
-            Err(_) if name == QUERY_POSITION => Ok(Value::List(Vec::new())),
+            Err(_) if name == QUERY_POSITION => Ok(Value::list([])),
             Err(error) => Err(Refusal::new(RefusalKind::Expression, error.message.as_str()).text()),
         };
         answer.map(|value| Box::new(wire::raw_value(&value)) as Boxed).map_err(|message| refused(&message))

@@ -37,7 +37,7 @@ impl FromJson for Value {
         value
     }
     fn list(items: Vec<Value>) -> Value {
-        Value::List(items)
+        Value::List(items.into())
     }
     fn map(entries: Vec<(String, Value)>) -> Value {
         Value::Map(entries.into_iter().collect())
@@ -91,7 +91,7 @@ fn read<T: FromJson>(text: &str, pointer: &mut String, depth: usize) -> Result<T
         Some(b'n') => Ok(T::scalar(Value::Null)),
         Some(b't') => Ok(T::scalar(Value::Bool(true))),
         Some(b'f') => Ok(T::scalar(Value::Bool(false))),
-        Some(b'"') => Ok(T::scalar(Value::Text(serde_json::from_str(text)?))),
+        Some(b'"') => Ok(T::scalar(Value::text(serde_json::from_str::<String>(text)?))),
         Some(b'[' | b'{') => match serde_json::from_str(text)? {
             Shape::List(items) => items
                 .into_iter()

@@ -7,19 +7,22 @@ mod duration;
 mod hex;
 mod json;
 mod number;
+mod shared;
 mod stored;
 mod time;
-
-use std::collections::BTreeMap;
+mod weight;
 
 pub use duration::{Duration, DurationError};
 pub use hex::{from_hex, sha256, to_hex};
 pub use json::{FromJson, JsonError, from_json, to_json, to_serde};
 pub use number::{MAX_INTEGER, NumberError, parse as parse_number};
 pub use rust_decimal::Decimal;
+pub use shared::{List, Map, Text};
 pub use time::{Time, TimeError};
+pub use weight::{DEPTH, Weight, text_work};
 
-/// A value of the language. Maps iterate in byte order of their keys, so that no result depends on insertion.
+/// A value of the language. Maps iterate in byte order of their keys, so that no result depends on insertion. A copy
+/// shares what is inside.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Value {
     #[default]
@@ -27,9 +30,9 @@ pub enum Value {
     Bool(bool),
     /// Exact, up to 28 digits. Read and written by [`number`]'s rules: at most 15 digits cross the border of a run.
     Number(Decimal),
-    Text(String),
-    List(Vec<Value>),
-    Map(BTreeMap<String, Value>),
+    Text(Text),
+    List(List),
+    Map(Map),
     /// A point in time. Becomes RFC 3339 text in UTC wherever it leaves a run.
     Time(Time),
     /// A length of time, in whole milliseconds. Becomes text such as `1h30m` wherever it leaves a run.
@@ -51,8 +54,12 @@ impl Value {
         }
     }
 
-    pub fn text(text: impl Into<String>) -> Value {
+    pub fn text(text: impl Into<Text>) -> Value {
         Value::Text(text.into())
+    }
+
+    pub fn list(items: impl IntoIterator<Item = Value>) -> Value {
+        Value::List(items.into_iter().collect())
     }
 
     pub fn integer(n: i64) -> Value {
@@ -82,7 +89,7 @@ impl Value {
     /// in UTC, null as `null`.
     pub fn to_display(&self) -> String {
         match self {
-            Value::Text(text) => text.clone(),
+            Value::Text(text) => text.to_string(),
             Value::Time(time) => time.to_string(),
             Value::Duration(duration) => duration.to_string(),
             other => to_json(other),
@@ -98,12 +105,12 @@ impl From<bool> for Value {
 
 impl From<&str> for Value {
     fn from(text: &str) -> Self {
-        Value::Text(text.to_owned())
+        Value::text(text)
     }
 }
 
 impl From<String> for Value {
     fn from(text: String) -> Self {
-        Value::Text(text)
+        Value::text(text)
     }
 }

@@ -18,10 +18,12 @@ impl Serialize for Value {
         match self {
             Value::Null => serializer.serialize_unit(),
             Value::Bool(b) => serializer.serialize_bool(*b),
-            Value::Number(n) => match n.to_i64().filter(|i| n.scale() == 0 && i.abs() <= MAX_INTEGER) {
-                Some(integer) => serializer.serialize_i64(integer),
-                None => tagged(serializer, "$n", &n.to_string()),
-            },
+            Value::Number(n) => {
+                match n.to_i64().filter(|i| n.scale() == 0 && i.unsigned_abs() <= MAX_INTEGER.unsigned_abs()) {
+                    Some(integer) => serializer.serialize_i64(integer),
+                    None => tagged(serializer, "$n", &n.to_string()),
+                }
+            }
             Value::Text(text) => serializer.serialize_str(text),
             Value::List(items) => {
                 let mut seq = serializer.serialize_seq(Some(items.len()))?;
@@ -92,7 +94,7 @@ impl<'de> Visitor<'de> for Stored {
         while let Some(item) = seq.next_element()? {
             items.push(item);
         }
-        Ok(Value::List(items))
+        Ok(Value::List(items.into()))
     }
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
         let mut fields = BTreeMap::new();
@@ -104,14 +106,14 @@ impl<'de> Visitor<'de> for Stored {
                 }
                 "$t" => return map.next_value().map(|ms| Value::Time(Time(ms))),
                 "$d" => return map.next_value().map(|ms| Value::Duration(Duration(ms))),
-                "$m" => return map.next_value::<PlainMap>().map(|plain| Value::Map(plain.0)),
+                "$m" => return map.next_value::<PlainMap>().map(|plain| Value::Map(plain.0.into())),
                 _ => {
                     let value = map.next_value()?;
                     fields.insert(key, value);
                 }
             }
         }
-        Ok(Value::Map(fields))
+        Ok(Value::Map(fields.into()))
     }
 }
 
@@ -125,7 +127,7 @@ mod tests {
 
     #[test]
     fn what_is_stored_reads_back_as_it_was() {
-        let values = Value::List(vec![
+        let values = Value::list([
             Value::Null,
             Value::Number(Decimal::new(110, 2)),
             Value::Number(Decimal::ONE / Decimal::from(3)),

@@ -67,7 +67,7 @@ impl Checker<'_> {
     /// Says where a value is compared with a constant text that it never is.
     fn never(&mut self, node: &Node, ty: &Type, with: &Node) -> bool {
         let (Some(words), Kind::Constant(Value::Text(text))) = (ty.words(), &with.kind) else { return false };
-        if words.contains(text) {
+        if words.contains(text.as_str()) {
             return false;
         }
         let known = words.iter().take(8).map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ");
@@ -84,7 +84,8 @@ impl Checker<'_> {
     /// The same for a list of texts: once, where it is none of them.
     fn never_in(&mut self, node: &Node, ty: &Type, list: &[Node]) {
         let Some(words) = ty.words() else { return };
-        let known = |item: &Node| !matches!(&item.kind, Kind::Constant(Value::Text(text)) if !words.contains(text));
+        let known =
+            |item: &Node| !matches!(&item.kind, Kind::Constant(Value::Text(text)) if !words.contains(text.as_str()));
         let one = !list.iter().any(known);
         list.iter().filter(|item| !known(item)).take(if one { 1 } else { list.len() }).for_each(|item| {
             self.never(node, ty, item);

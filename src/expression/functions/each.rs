@@ -132,10 +132,11 @@ fn sorted<'v>(
     let fail = |message: String| Failure { message, range: Some(span.clone()) };
     let rounds = usize::try_from(keyed.len().checked_ilog2().unwrap_or(0)).unwrap_or(0) + 1;
     machine.meter.charge(keyed.len() * rounds).map_err(fail)?;
+    let times = u64::try_from(rounds).unwrap_or(u64::MAX);
     if let Some((first, _)) = keyed.first() {
         for (key, _) in &keyed {
             order(first, key).map_err(fail)?;
-            machine.meter.visit(key).map_err(fail)?;
+            machine.meter.visits(key, times).map_err(fail)?;
         }
     }
     // All keys are of one kind that has an order: the fallback is never taken.

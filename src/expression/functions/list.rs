@@ -4,9 +4,9 @@ use std::borrow::Cow;
 use std::cmp::Ordering;
 
 use super::whole;
-use crate::expression::meter::Meter;
+use crate::expression::meter::{LIST, Meter};
 use crate::expression::operators;
-use crate::value::Value;
+use crate::value::{List, Value};
 
 type Args<'a, 'v> = &'a [Cow<'v, Value>];
 type Made = Result<Value, String>;
@@ -85,19 +85,22 @@ pub fn flatten(args: Args<'_, '_>, meter: &mut Meter<'_>) -> Made {
     for item in items(args) {
         match item {
             Value::List(inner) => {
-                meter.room_for_list(flat.len() + inner.len())?;
-                meter.visit(item)?;
+                if flat.len() + inner.len() > LIST {
+                    return Err(format!("the list is over the budget of {LIST} items"));
+                }
+                meter.charge(1 + inner.len())?;
                 flat.extend(inner.iter().cloned());
             }
             other => return Err(format!("`flatten` takes a list of lists, not of {}", other.kind())),
         }
     }
-    Ok(Value::List(flat))
+    meter.paid(flat)
 }
 
 pub fn reversed(args: Args<'_, '_>, meter: &mut Meter<'_>) -> Made {
-    let kept = items(args).iter().rev().map(|item| meter.copy(item)).collect::<Result<_, _>>()?;
-    Ok(Value::List(kept))
+    let items = items(args);
+    meter.charge(1 + items.len())?;
+    meter.paid(items.iter().rev().cloned().collect::<List>())
 }
 
 pub fn unique(args: Args<'_, '_>, meter: &mut Meter<'_>) -> Made {
@@ -115,7 +118,7 @@ pub fn unique(args: Args<'_, '_>, meter: &mut Meter<'_>) -> Made {
             kept.push(meter.copy(item)?);
         }
     }
-    Ok(Value::List(kept))
+    meter.paid(kept)
 }
 
 pub fn min(args: Args<'_, '_>, meter: &mut Meter<'_>) -> Made {
@@ -133,6 +136,9 @@ fn extreme(args: Args<'_, '_>, meter: &mut Meter<'_>, name: &str, wanted: Orderi
         several => several.iter().map(|arg| &**arg).collect(),
     };
     meter.charge(candidates.len())?;
+    for text in candidates.iter().filter(|candidate| matches!(candidate, Value::Text(_))) {
+        meter.visit(text)?;
+    }
     let mut candidates = candidates.into_iter();
     let Some(mut best) = candidates.next() else { return Err(format!("`{name}` of an empty list")) };
     operators::order(best, best)?;
@@ -162,8 +168,8 @@ pub fn slice(value: &Value, from: i64, to: Option<i64>, meter: &mut Meter<'_>) -
     match value {
         Value::List(items) => {
             let (start, length) = ends(items.len());
-            let kept = items.iter().skip(start).take(length).map(|item| meter.copy(item));
-            Ok(Value::List(kept.collect::<Result<_, _>>()?))
+            meter.charge(1 + length)?;
+            meter.paid(items.iter().skip(start).take(length).cloned().collect::<List>())
         }
         Value::Text(text) => {
             meter.visit(value)?;

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use crate::expression::meter::{LIST, Meter};
-use crate::value::Value;
+use crate::expression::meter::Meter;
+use crate::value::{List, Value};
 
 type Args<'a, 'v> = &'a [Cow<'v, Value>];
 type Made = Result<Value, String>;
@@ -12,7 +12,7 @@ type Made = Result<Value, String>;
 pub fn keys(args: Args<'_, '_>, meter: &mut Meter<'_>) -> Made {
     match args.first().map(|arg| &**arg) {
         Some(Value::Map(fields)) => {
-            meter.charge(fields.len())?;
+            meter.weigh(fields.parts())?;
             meter.list(fields.keys().map(|key| Value::text(key.as_str())).collect())
         }
         _ => Ok(Value::Null),
@@ -21,9 +21,9 @@ pub fn keys(args: Args<'_, '_>, meter: &mut Meter<'_>) -> Made {
 
 pub fn values(args: Args<'_, '_>, meter: &mut Meter<'_>) -> Made {
     match args.first().map(|arg| &**arg) {
-        Some(map @ Value::Map(fields)) => {
-            meter.visit(map)?;
-            Ok(Value::List(fields.values().cloned().collect()))
+        Some(Value::Map(fields)) => {
+            meter.charge(1 + fields.len())?;
+            meter.paid(fields.values().cloned().collect::<List>())
         }
         _ => Ok(Value::Null),
     }
@@ -49,12 +49,9 @@ pub fn merge(args: Args<'_, '_>, meter: &mut Meter<'_>) -> Made {
     let mut merged = BTreeMap::new();
     for arg in args {
         if let Value::Map(fields) = &**arg {
-            meter.visit(arg)?;
+            meter.weigh(fields.parts())?;
             merged.extend(fields.iter().map(|(key, value)| (key.clone(), value.clone())));
         }
     }
-    if merged.len() > LIST {
-        return Err(format!("the map is over the budget of {LIST} fields"));
-    }
-    Ok(Value::Map(merged))
+    meter.map(merged)
 }

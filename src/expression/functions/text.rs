@@ -66,7 +66,7 @@ pub fn replace(args: Args<'_, '_>, meter: &mut Meter<'_>) -> Made {
     let found = text.matches(old).count();
     let length = text.len().saturating_sub(found * old.len()).saturating_add(found.saturating_mul(new.len()));
     meter.room_for_text(length)?;
-    Ok(Value::Text(text.replace(old, new)))
+    Ok(Value::text(text.replace(old, new)))
 }
 
 pub fn join(args: Args<'_, '_>, meter: &mut Meter<'_>) -> Made {
@@ -81,7 +81,7 @@ pub fn join(args: Args<'_, '_>, meter: &mut Meter<'_>) -> Made {
             meter.room_for_text(joined.len())?;
         }
     }
-    Ok(Value::Text(joined))
+    Ok(Value::text(joined))
 }
 
 pub fn text(args: Args<'_, '_>, meter: &mut Meter<'_>) -> Made {

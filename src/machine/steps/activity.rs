@@ -16,7 +16,7 @@ const MAX_ARGS: usize = 1024 * 1024;
 pub(super) fn enter(turn: &mut Turn<'_>, id: u64, frame: &StepFrame, activity: &Activity) -> Next {
     let args = match activity.args.as_ref().map(|args| turn.evaluate(id, &frame.path, args)) {
         None => Vec::new(),
-        Some(Ok(Value::List(args))) => args,
+        Some(Ok(Value::List(args))) => args.into_items(),
         Some(Ok(other)) => vec![other],
         Some(Err(exit)) => return Next::Done(exit),
     };
@@ -28,6 +28,9 @@ pub(super) fn enter(turn: &mut Turn<'_>, id: u64, frame: &StepFrame, activity: &
         retry: activity.retry.clone(),
     });
     let value = work.to_value();
+    if let Err(exit) = turn.charge(&frame.path, &value) {
+        return Next::Done(exit);
+    }
     let size = to_json(&value).len();
     if size > MAX_ARGS {
         let message = format!("the arguments have {size} bytes; at most {MAX_ARGS} can be sent");

@@ -1,7 +1,5 @@
 //! `http`: one request. Attempts and pauses belong to the host (R34); what the answer means belongs here.
 
-use std::collections::BTreeMap;
-
 use super::Next;
 use crate::expression::{Failure, Scope, World};
 use crate::machine::error::RunError;
@@ -12,7 +10,7 @@ use crate::machine::trace::{What, digest};
 use crate::machine::turn::{Exit, Turn};
 use crate::plan::Http;
 use crate::syntax::{Own, Written, WrittenKind};
-use crate::value::{Value, to_json};
+use crate::value::{Map, Value, to_json};
 
 /// The largest request that is handed to the host, in bytes of its JSON.
 const MAX_REQUEST: usize = 1024 * 1024;
@@ -26,6 +24,9 @@ pub(super) fn enter(turn: &mut Turn<'_>, id: u64, frame: &StepFrame, http: &Http
         Err(exit) => return Next::Done(exit),
     };
     let value = request.to_value();
+    if let Err(exit) = turn.charge(&frame.path, &value) {
+        return Next::Done(exit);
+    }
     let size = to_json(&value).len();
     if size > MAX_REQUEST {
         let message = format!("the request has {size} bytes; at most {MAX_REQUEST} can be sent");
@@ -79,15 +80,15 @@ fn check_header(name: &str, value: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-fn fields(written: &Written, scope: &dyn Scope, world: &mut World<'_>) -> Result<BTreeMap<String, Value>, Failure> {
+fn fields(written: &Written, scope: &dyn Scope, world: &mut World<'_>) -> Result<Map, Failure> {
     match written.evaluate(scope, world)? {
         Value::Map(fields) => Ok(fields),
-        _ => Ok(BTreeMap::new()),
+        _ => Ok(Map::default()),
     }
 }
 
 /// A mapping as name and text; null is left out, a list gives the name once for each item.
-fn pairs(fields: BTreeMap<String, Value>) -> Vec<(String, String)> {
+fn pairs(fields: Map) -> Vec<(String, String)> {
     let mut pairs = Vec::new();
     for (name, value) in fields {
         match value {

@@ -28,7 +28,10 @@ pub(super) fn enter(turn: &mut Turn<'_>, id: u64, frame: &StepFrame, each: &For)
         }
         Err(exit) => return Next::Done(exit),
     };
-    let mut progress = Progress { items, ..Progress::default() };
+    if let Err(exit) = turn.toll(&frame.path, u64::try_from(items.len()).unwrap_or(u64::MAX)) {
+        return Next::Done(exit);
+    }
+    let mut progress = Progress { items: items.into_items(), ..Progress::default() };
     if each.parallel == 1 {
         return item(turn, frame, each, progress);
     }
@@ -54,21 +57,21 @@ pub(super) fn list(progress: Progress) -> Value {
 
 /// The result of an item that ended, or the exit that ends the loop.
 fn result(turn: &mut Turn<'_>, path: &str, each: &For, item: Option<&Value>, exit: Exit) -> Result<Value, Exit> {
-    let item = || item.cloned().unwrap_or_default();
-    match (exit, each.on_error) {
-        (Exit::Value(value), OnError::Report) => Ok(report(Some(item()), value, None)),
-        (Exit::Continue, OnError::Report) => Ok(report(Some(item()), Value::Null, None)),
-        (Exit::Value(value), _) => Ok(value),
-        (Exit::Continue, _) => Ok(Value::Null),
-        (Exit::Error(error), OnError::Skip | OnError::Report) if error.catchable() => {
+    let (value, error) = match exit {
+        Exit::Value(value) => (value, None),
+        Exit::Continue => (Value::Null, None),
+        Exit::Error(error) if error.catchable() && each.on_error != OnError::Fail => {
             turn.trace(path, What::Skipped { error: (&error).into() });
-            Ok(match each.on_error {
-                OnError::Report => report(Some(item()), Value::Null, Some(&error)),
-                _ => Value::Null,
-            })
+            (Value::Null, Some(error))
         }
-        (other, _) => Err(other),
+        other => return Err(other),
+    };
+    if each.on_error != OnError::Report {
+        return Ok(value);
     }
+    let item = item.unwrap_or(&Value::Null);
+    turn.charge(path, item)?;
+    report(turn, path, Some(item.clone()), value, error.as_ref())
 }
 
 // ---- one at a time

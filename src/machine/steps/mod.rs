@@ -24,7 +24,7 @@ use super::event::CallOutcome;
 use super::state::{Join, Role, Stage, StepFrame};
 use super::trace::What;
 use super::turn::{Exit, Turn};
-use crate::plan::{Action, Awaits, Gathers, ListId, Outside, Schema, Step};
+use crate::plan::{Action, Gathers, ListId, Outside, Schema, Step};
 use crate::syntax::Own;
 use crate::value::Value;
 
@@ -154,16 +154,6 @@ pub(super) fn look(turn: &mut Turn<'_>, id: u64, path: &str, step: &Step, from: 
     wait::look(turn, id, path, step, from)
 }
 
-/// Whether a waiting step's condition reads this name.
-pub(super) fn reads(step: &Step, name: &str) -> bool {
-    let condition = step.action.awaits().and_then(|awaits| match awaits {
-        Awaits::Condition(condition) => Some(condition),
-        Awaits::Message { condition, .. } => condition,
-        Awaits::Moment => None,
-    });
-    condition.is_some_and(|condition| condition.names().iter().any(|(read, _)| read == name))
-}
-
 /// A branch or item of an undecided step ended; what it decides goes into the join.
 pub(super) fn branch_ended(
     turn: &mut Turn<'_>,
@@ -210,9 +200,18 @@ fn branches(turn: &mut Turn<'_>, id: u64, frame: &StepFrame, branches: &[(String
     }
 }
 
-/// What `report` gives of an item or branch.
-fn report(item: Option<Value>, value: Value, error: Option<&RunError>) -> Value {
+/// What `report` gives of an item or branch. Errors: details that cost too much.
+fn report(
+    turn: &mut Turn<'_>,
+    path: &str,
+    item: Option<Value>,
+    value: Value,
+    error: Option<&RunError>,
+) -> Result<Value, Exit> {
+    if let Some(error) = error {
+        turn.charge(path, &error.details)?;
+    }
     let item = item.map(|item| ("item", item));
     let error = error.map_or(Value::Null, RunError::to_value);
-    Value::map([("value", value), ("error", error)].into_iter().chain(item))
+    Ok(Value::map([("value", value), ("error", error)].into_iter().chain(item)))
 }

@@ -20,20 +20,23 @@ pub(super) fn branch_ended(
     index: usize,
     exit: Exit,
 ) {
+    let name = branches.get(index).map_or("", |(name, _)| name.as_str());
+    let path = format!("{path}.{name}");
     let result = match exit {
-        Exit::Value(value) if reporting => report(None, value, None),
-        Exit::Value(value) => value,
+        Exit::Value(value) if reporting => report(turn, &path, None, value, None),
+        Exit::Value(value) => Ok(value),
         Exit::Error(error) if reporting && error.catchable() => {
-            let name = branches.get(index).map_or("", |(name, _)| name.as_str());
-            turn.trace(&format!("{path}.{name}"), What::Skipped { error: (&error).into() });
-            report(None, Value::Null, Some(&error))
+            turn.trace(&path, What::Skipped { error: (&error).into() });
+            report(turn, &path, None, Value::Null, Some(&error))
         }
-        other => {
-            join.decided = Some((Some(index), other));
-            return;
-        }
+        other => Err(other),
     };
-    join.progress.results.insert(index, result);
+    match result {
+        Ok(result) => {
+            join.progress.results.insert(index, result);
+        }
+        Err(exit) => join.decided = Some((Some(index), exit)),
+    }
 }
 
 pub(super) fn joined(branches: &[(String, ListId)], join: Join) -> Exit {

@@ -9,6 +9,7 @@ use crate::machine::state::{Stage, StepFrame};
 use crate::machine::trace::What;
 use crate::machine::turn::{Exit, Turn};
 use crate::plan::{Catch, ListId};
+use crate::value::Value;
 
 pub(super) fn inside(
     turn: &mut Turn<'_>,
@@ -21,9 +22,9 @@ pub(super) fn inside(
     let exit = match (std::mem::replace(&mut frame.stage, Stage::Inside), exit) {
         (Stage::Finally(held), exit) => return Next::Done(after(turn, frame, *held, exit)),
         (Stage::Inside, Exit::Error(error)) if error.catchable() => match taker(turn, id, frame, catches, &error) {
-            Ok(Some(catch)) => {
+            Ok(Some((catch, value))) => {
                 turn.trace(&frame.path, What::Caught { error: (&error).into() });
-                let names = BTreeMap::from([(catch.name.clone(), error.to_value())]);
+                let names = BTreeMap::from([(catch.name.clone(), value)]);
                 return Next::Inside(Inner { list: catch.body, stage: Stage::Caught, path: None, names });
             }
             Ok(None) => Exit::Error(error),
@@ -36,14 +37,19 @@ pub(super) fn inside(
     Next::Inside(Inner { list, stage: Stage::Finally(Box::new(exit)), path: None, names: BTreeMap::new() })
 }
 
-/// The first catch that takes the error. Errors: the exit of a `when` that fails.
+/// The first catch that takes the error, and the error as it sees it. Errors: the exit of a `when` that fails.
 fn taker<'a>(
     turn: &mut Turn<'_>,
     id: u64,
     frame: &StepFrame,
     catches: &'a [Catch],
     error: &RunError,
-) -> Result<Option<&'a Catch>, Exit> {
+) -> Result<Option<(&'a Catch, Value)>, Exit> {
+    if catches.is_empty() {
+        return Ok(None);
+    }
+    turn.charge(&frame.path, &error.details)?;
+    let value = error.to_value();
     for catch in catches {
         let fits = catch.errors.as_ref().is_none_or(|patterns| patterns.iter().any(|p| error.kind.fits(p)));
         if !fits {
@@ -51,13 +57,13 @@ fn taker<'a>(
         }
         let holds = match &catch.when {
             Some(when) => {
-                let extra = [(catch.name.as_str(), error.to_value())];
+                let extra = [(catch.name.as_str(), &value)];
                 turn.compute(id, &frame.path, &extra, |scope, world| when.test(scope, world))?
             }
             None => true,
         };
         if holds {
-            return Ok(Some(catch));
+            return Ok(Some((catch, value)));
         }
     }
     Ok(None)

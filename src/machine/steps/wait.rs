@@ -44,10 +44,10 @@ fn due(value: &Value, clock: Time) -> Result<Time, String> {
     clock.plus(duration).ok_or_else(|| format!("{duration} from now is after the year 9999"))
 }
 
-pub(super) fn enter_condition(turn: &mut Turn<'_>, id: u64, frame: &StepFrame, step: &Step) -> Next {
+pub(super) fn enter_condition<'a>(turn: &mut Turn<'a>, id: u64, frame: &StepFrame, step: &'a Step) -> Next {
     match look(turn, id, &frame.path, step, 0) {
         Some(next) => next,
-        None => Next::Suspend(turn.number(id, PendingKind::Condition { stale: false, unseen: None })),
+        None => Next::Suspend(turn.watch(id, step)),
     }
 }
 
@@ -78,18 +78,24 @@ fn receive(
     let seen = |message: &Message| message.name == signal && message.number < from;
     // The new ones stand at the end.
     let mut at = turn.state.inbox.iter().rposition(seen).map_or(0, |last| last + 1);
+    // Those behind it are gone through, and those of other names passed over.
+    let behind = turn.state.inbox.len().saturating_sub(at) / 64;
+    if let Err(exit) = turn.toll(path, 1 + u64::try_from(behind).unwrap_or(u64::MAX)) {
+        return Some(Next::Done(exit));
+    }
     while let Some(message) = turn.state.inbox.get_mut(at) {
         if message.name != signal {
             at += 1;
             continue;
         }
         // Lent to the expression, not copied.
-        let (number, extra) = (message.number, [("payload", std::mem::take(&mut message.payload))]);
+        let (number, payload) = (message.number, std::mem::take(&mut message.payload));
         let holds = match condition {
-            Some(condition) => turn.compute(id, path, &extra, |scope, world| condition.test(scope, world)),
+            Some(condition) => {
+                turn.compute(id, path, &[("payload", &payload)], |scope, world| condition.test(scope, world))
+            }
             None => Ok(true),
         };
-        let [(_, payload)] = extra;
         match holds {
             Ok(false) => {
                 if let Some(message) = turn.state.inbox.get_mut(at) {

@@ -48,7 +48,7 @@ pub(super) fn step(http: &Http, complaints: &mut Vec<Diagnostic>) {
 
 fn path(written: &Written, complaints: &mut Vec<Diagnostic>) {
     let text = match &written.kind {
-        WrittenKind::Constant(Value::Text(text)) => text.clone(),
+        WrittenKind::Constant(Value::Text(text)) => text.to_string(),
         WrittenKind::Constant(value @ (Value::Number(_) | Value::Bool(_))) => {
             let (message, help) = (
                 format!("the path is a text, found `{}`", to_json(value)),

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::diagnostic::{Code, Diagnostic};
-use crate::expression::{Expression, OPERATIONS, Scope, World};
+use crate::expression::{Expression, Budget, Scope, World};
 use crate::syntax::verbs::Wait;
 use crate::syntax::{Document, Step, Written, WrittenKind, length};
 use crate::value::{Duration, Time, Value};
@@ -45,8 +45,8 @@ fn constant(moment: &Written) -> Option<Value> {
     match &moment.kind {
         WrittenKind::Constant(value) => Some(value.clone()),
         WrittenKind::Template(template) if template.expressions().all(|(expression, _)| expression.is_constant()) => {
-            let (mut uuid, mut operations) = (String::new, OPERATIONS);
-            let mut world = World { now: Time(0), uuid: &mut uuid, operations: &mut operations };
+            let (mut uuid, mut operations) = (String::new, Budget);
+            let mut world = World { now: Time(0), uuid: &mut uuid, budget: &mut budget };
             // One that fails is complained about as such.
             template.evaluate(&Nothing, &mut world).ok()
         }

@@ -6,7 +6,7 @@ use fixedbitset::FixedBitSet;
 
 use super::{Known, Names, Walk};
 use crate::diagnostic::{Code, Diagnostic};
-use crate::expression::{OPERATIONS, Scope, World};
+use crate::expression::{Budget, Scope, World};
 use crate::syntax::verbs::While;
 use crate::syntax::{Condition, Leaves, Nature, Step, walk as all};
 use crate::value::{Time, Value};
@@ -53,9 +53,9 @@ impl Walk<'_> {
                 self.1.constants.get(&self.0.number(name)?).map(|value| Value::clone(value))
             }
         }
-        let mut operations = OPERATIONS;
+        let mut budget = Budget::alone();
         let mut uuid = String::new;
-        let mut world = World { now: Time(0), uuid: &mut uuid, operations: &mut operations };
+        let mut world = World { now: Time(0), uuid: &mut uuid, budget: &mut budget };
         !condition.expression.calls("now")
             && condition.expression.test(&Here(&self.names, known), &mut world).is_ok_and(|holds| holds)
     }

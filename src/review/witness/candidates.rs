@@ -109,8 +109,9 @@ fn asked(old: &Side, new: &Side, mut candidates: Vec<Candidate>) -> Vec<Candidat
 fn apart<'a>(old: &Side, new: &Side, inputs: &'a [Value]) -> Option<(&'a Value, Option<Value>)> {
     let (one, other) = (inputs.iter().find(|i| fits(old, i))?, inputs.iter().find(|i| fits(new, i))?);
     let mut shared = other.clone();
-    if let (Value::Map(fields), Value::Map(given)) = (&mut shared, one) {
-        fields.iter_mut().for_each(|(name, value)| *value = given.get(name).unwrap_or(value).clone());
+    if let (Value::Map(fields), Value::Map(given)) = (&shared, one) {
+        let both = fields.iter().map(|(name, value)| (name.clone(), given.get(name).unwrap_or(value).clone()));
+        shared = Value::Map(both.collect());
     }
     let other = if fits(new, &shared) { shared } else { other.clone() };
     Some((one, Some(other)))

@@ -94,9 +94,9 @@ impl Guess {
     pub fn applied(&self, to: &Candidate) -> Candidate {
         let mut made = to.clone();
         if let Some(Value::Map(fields)) = self.input.as_ref().and_then(value)
-            && let Value::Map(known) = &mut made.scenario.input
+            && let Value::Map(known) = &made.scenario.input
         {
-            known.extend(fields);
+            made.scenario.input = Value::Map(known.clone().into_iter().chain(fields).collect());
         }
         for (call, body) in &self.answers {
             let body = value(body).unwrap_or_default();

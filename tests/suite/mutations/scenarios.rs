@@ -143,7 +143,7 @@ impl<'a> Maker<'a> {
         }
         // Without a schema: fields of the case's own inputs in other mixtures, or made up.
         let mut input = match self.random.pick(&self.inputs_seen) {
-            Some(Value::Map(fields)) => fields.clone(),
+            Some(Value::Map(fields)) => fields.clone().into_fields(),
             _ => BTreeMap::new(),
         };
         for name in self.inputs.clone() {
@@ -155,7 +155,7 @@ impl<'a> Maker<'a> {
                 _ => {}
             }
         }
-        Value::Map(input)
+        Value::Map(input.into())
     }
 
     /// Something small.
