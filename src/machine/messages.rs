@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use super::carried::{self, ENTRY, PIECE};
 use super::error::RunError;
 use super::event::{Command, UpdateOutcome};
 use super::position::positions;
@@ -9,14 +10,16 @@ use super::refusal::{Refusal, RefusalKind};
 use super::scope::{frozen, run_fields};
 use super::state::{Message, MessageId, Role, State};
 use super::trace::{Shown, What};
-use super::turn::{Exit, Turn};
+use super::turn::{Exit, MAIN, Turn};
 use crate::expression::Failure;
 use crate::plan::{Plan, Schema};
 use crate::syntax::Own;
-use crate::value::{Value, to_json};
+use crate::value::{DEPTH, Value, to_json};
 
 /// Ids of each kind that are remembered (R14).
 const IDS: usize = 256;
+/// Bytes of the outcomes of updates that are remembered.
+const OUTCOMES: u64 = 256 * 1024;
 /// What the inbox holds at most: messages, and bytes of their payloads (R50).
 pub const INBOX: usize = 2_000;
 pub const INBOX_BYTES: usize = 512 * 1024;
@@ -41,6 +44,10 @@ pub(super) fn signal(turn: &mut Turn<'_>, name: &str, payload: Value, id: Option
 pub(super) fn deliver(turn: &mut Turn<'_>, name: &str, payload: Value) {
     let Some(declared) = turn.plan.signals.get(name) else { return };
     let path = format!("on.{name}");
+    let kept = turn.keep(MAIN, "", payload.weight().bytes.saturating_add(ENTRY), || format!("a message of `{name}`"));
+    if let Err(Exit::Error(over)) = kept {
+        return turn.fail_run(over);
+    }
     let number = count(turn.state, &path);
     if let Some(handler) = declared.handler {
         let role = Role::Signal { name: name.to_owned(), number };
@@ -118,7 +125,8 @@ pub(super) fn update(turn: &mut Turn<'_>, number: u64, name: &str, payload: Valu
 }
 
 pub(super) fn update_ended(turn: &mut Turn<'_>, number: u64, name: &str, id: Option<String>, exit: Exit) {
-    let (outcome, limit) = match exit {
+    let kept = turn.keep(MAIN, "", carried::exit(&exit), || format!("the answer to `{name}`"));
+    let (outcome, limit) = match kept.map_or_else(|over| over, |()| exit) {
         Exit::Value(value) => (UpdateOutcome::Returned(value), None),
         Exit::Error(error) => (UpdateOutcome::Failed(error.clone()), Some(error).filter(|error| !error.catchable())),
         _ => (UpdateOutcome::Failed(RunError::new(Own::Cancelled, "the update was cancelled", "")), None),
@@ -145,7 +153,14 @@ fn answer(turn: &mut Turn<'_>, number: u64, name: &str, id: Option<String>, outc
     };
     turn.trace("", What::Updated { update: name.to_owned(), outcome: word, told });
     if let Some(id) = id {
-        remember(&mut turn.state.update_ids, (MessageId::new(name, id), outcome.clone()));
+        let known = &mut turn.state.update_ids;
+        remember(known, (MessageId::new(name, id), outcome.clone()));
+        // Of outcomes so many bytes are kept; the last is kept in any case.
+        let mut bytes: u64 = known.iter().map(|(_, outcome)| carried::outcome(outcome)).sum();
+        while let Some((_, oldest)) = known.front().filter(|_| bytes > OUTCOMES && known.len() > 1) {
+            bytes = bytes.saturating_sub(carried::outcome(oldest));
+            known.pop_front();
+        }
     }
     turn.command(Command::Answer { update: number, outcome });
 }
@@ -197,8 +212,13 @@ pub fn query(plan: &Plan, state: &State, name: &str) -> Result<Value, Refusal> {
     };
     let places = Value::list(positions(plan, state).into_iter().map(|position| Value::text(position.path)));
     let run = run_fields(state).chain([("position", places)]);
-    frozen(state, &[("run", &Value::map(run))], |scope, world| written.evaluate(scope, world))
-        .map_err(|Failure { message, .. }| Refusal::new(RefusalKind::Expression, message))
+    let answer = frozen(state, &[("run", &Value::map(run))], |scope, world| written.evaluate(scope, world))
+        .map_err(|Failure { message, .. }| Refusal::new(RefusalKind::Expression, message))?;
+    if answer.weight().bytes > PIECE || answer.is_deep() {
+        let message = format!("the answer has more than {PIECE} bytes, or more than {DEPTH} levels");
+        return Err(Refusal::new(RefusalKind::Expression, message));
+    }
+    Ok(answer)
 }
 
 /// Why a signal to the run itself would not be taken, if it would not.

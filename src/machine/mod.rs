@@ -5,6 +5,7 @@
 //! Time arrives with events. The rules it follows are written in `docs/semantics.md`; comments name them as R1, R2, ….
 
 mod budget;
+mod carried;
 mod error;
 mod event;
 mod messages;
@@ -22,6 +23,8 @@ mod turn;
 mod unwind;
 mod watch;
 
+pub use budget::Spent;
+pub use carried::STATE;
 pub use error::RunError;
 pub use event::{ActivityRequest, Call, CallError, CallOutcome, Command, End, Event, Send, UpdateOutcome, Work};
 pub use messages::{INBOX, INBOX_BYTES, query, refusal};
@@ -45,6 +48,7 @@ pub struct Output {
     /// In order of issue; the end of the run, if it came, is last (R54).
     pub commands: Vec<Command>,
     pub trace: Vec<Trace>,
+    pub spent: Spent,
 }
 
 /// Applies one event and runs until nothing is ready (R2). Total: an unknown or late event changes nothing and is
@@ -101,5 +105,38 @@ mod tests {
         assert_eq!((state.clock(), next), (due, Time(due.millis() + 60_000)));
         let output = apply(&plan, &mut state, early, Event::Fired { timer: second });
         assert_eq!(output.commands, [Command::End(End::Completed(Value::Time(next)))]);
+    }
+
+    fn begun(text: &str, input: Value) -> (std::sync::Arc<Plan>, State, Output) {
+        let (plan, complaints) = from_yaml(text, &Home::default());
+        let plan = plan.unwrap_or_else(|| panic!("{complaints:?}"));
+        let run = Run { id: "P.a".into(), uid: "u".into(), key: "a".into(), process: "P".into(), version: 1 };
+        let mut state = State::new(run, input);
+        let output = apply(&plan, &mut state, Time(1_767_225_600_000), Event::Started);
+        (plan, state, output)
+    }
+
+    /// Two hundred items each wait for their own message, and the messages come in the other order (R9).
+    #[test]
+    fn a_message_is_looked_at_once_by_each_that_waits() {
+        let text = "fermata: 1\nprocess: P\nversion: 1\nkey: ${input.k}\nsignals: { got: { payload: { type: integer } } }\n\
+                    steps:\n  - for: x\n    in: input.items\n    parallel: 200\n    do:\n      - id: w\n        \
+                    wait: { signal: got, where: payload == x }\n        forever: true\n  - return: done\n";
+        let items = Value::list((0..400).map(Value::integer));
+        let (plan, mut state, _) = begun(text, Value::map([("k", Value::text("a")), ("items", items)]));
+        let mut most = 0;
+        let mut ended = false;
+        for n in (0..400).rev() {
+            let event = Event::Signal { name: "got".into(), payload: Value::integer(n), id: None };
+            let output = apply(&plan, &mut state, Time(1_767_225_600_000), event);
+            // These stay in the inbox: their items begin when those before them have ended.
+            if n >= 200 {
+                most = most.max(output.spent.operations);
+            }
+            ended = state.end().is_some();
+        }
+        assert!(ended);
+        // Two hundred looks at one message, however many are there.
+        assert!((200..2_000).contains(&most), "{most}");
     }
 }

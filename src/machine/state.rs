@@ -197,6 +197,9 @@ pub(super) struct Progress {
     pub next: usize,
     /// Of the items or branches that are finished, by their index.
     pub results: BTreeMap<usize, Value>,
+    /// What all of these take (R42).
+    #[serde(default)]
+    pub bytes: u64,
 }
 
 /// Strands that run inside a step.

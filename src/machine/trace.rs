@@ -135,7 +135,17 @@ pub struct Shown {
 
 impl Shown {
     pub(super) fn of(value: &Value) -> Shown {
-        let mut json = to_json(value);
+        Shown::cut(to_json(value))
+    }
+
+    /// With the digest of it, out of one writing.
+    pub(super) fn with_digest(value: &Value) -> (Shown, String) {
+        let json = to_json(value);
+        let digest = sha256(&json, 8);
+        (Shown::cut(json), digest)
+    }
+
+    fn cut(mut json: String) -> Shown {
         let bytes = json.len();
         if bytes > SHOWN {
             cut(&mut json, BEGINNING);

@@ -11,19 +11,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::budget::Purse;
+use super::carried::{ENTRY, Room, length};
 use super::error::RunError;
 use super::event::{CallOutcome, Command, Event};
 use super::refusal::Refusal;
 use super::scope::{self, FirstNames};
 use super::state::{Frame, Pending, PendingKind, Role, Stage, State, StepFrame, Strand};
 use super::steps::{self, Next};
-use super::trace::{Shown, Trace, What, digest};
+use super::trace::{Shown, Trace, What};
 use super::watch::Watch;
 use super::{Output, messages};
 use crate::expression::{Budget, Expression, Failure, Scope, World};
 use crate::plan::{Gathers, ListId, Plan, Step, StepId};
 use crate::syntax::{Own, Written};
-use crate::value::{Duration, Time, Value};
+use crate::value::{DEPTH, Duration, Time, Value};
 
 pub(super) const MAIN: u64 = 0;
 
@@ -44,6 +45,7 @@ pub(super) struct Turn<'a> {
     pub state: &'a mut State,
     pub(super) out: Output,
     pub(super) purse: Purse,
+    pub(super) room: Room,
     pub(super) watch: Watch<'a>,
     /// The strands in the queue, which is empty between events.
     queued: BTreeSet<u64>,
@@ -69,6 +71,7 @@ impl<'a> Turn<'a> {
             state,
             out: Output::default(),
             purse: Purse::full(),
+            room: None,
             watch: Watch::default(),
             queued: BTreeSet::new(),
             first,
@@ -102,6 +105,7 @@ impl<'a> Turn<'a> {
         let unissued = self.unissued;
         let issued = |c: &Command| !matches!(c, Command::Timer { number, .. } if unissued.contains(number));
         self.out.commands.retain(issued);
+        self.out.spent = self.purse.spent();
         self.out
     }
 
@@ -122,7 +126,10 @@ impl<'a> Turn<'a> {
             let value = written.evaluate(&FirstNames(self.state), &mut world);
             self.purse.operations = budget.left();
             let value = match value {
-                Ok(value) => self.charge("", &value).map(|()| value),
+                Ok(value) => {
+                    let kept = self.charge("", &value).and_then(|()| self.keep_named(MAIN, "", name, &value));
+                    kept.map(|()| value)
+                }
                 Err(failure) => Err(self.failed(format!("the first value of `{name}`: {}", failure.message), "")),
             };
             match value {
@@ -342,7 +349,8 @@ impl<'a> Turn<'a> {
     fn begin(&mut self, id: u64, step: StepId) -> Flow {
         let Some((step_id, step)) = self.plan.step(step).map(|found| (step, found)) else { return Flow::Go };
         let path = self.path_below(id, &step.segment);
-        if let Err(exit) = self.spend(&path) {
+        let room = ENTRY + length(&path);
+        if let Err(exit) = self.spend(&path).and_then(|()| self.keep(id, &path, room, || "this step".to_owned())) {
             return self.deliver(id, exit);
         }
         let mut frame = StepFrame { step: step_id, path, stage: Stage::Entered, timeout: None, struck: false };
@@ -402,8 +410,16 @@ impl<'a> Turn<'a> {
                 None => return Flow::Ended(exit),
                 Some(Frame::List(mut list)) => {
                     if let Exit::Value(value) = exit {
-                        list.value = value;
-                        strand.frames.push(Frame::List(list));
+                        // Only the last step's is asked for.
+                        if list.next >= self.plan.list(list.list).len() {
+                            let bytes = value.weight().bytes;
+                            if let Err(over) = self.keep(id, &list.path, bytes, || "the value of a step".to_owned()) {
+                                exit = over;
+                                continue;
+                            }
+                            list.value = value;
+                        }
+                        self.push(id, Frame::List(list));
                         return Flow::Go;
                     }
                 }
@@ -465,7 +481,7 @@ impl<'a> Turn<'a> {
         }
         let mut saved = None;
         if let (Exit::Value(value), Some(name), true) = (&exit, &step.save, frame.stage != Stage::OnTimeout) {
-            match self.charge(&frame.path, value) {
+            match self.charge(&frame.path, value).and_then(|()| self.keep_named(id, &frame.path, name, value)) {
                 Ok(()) => saved = Some((value.clone(), name)),
                 Err(over) => exit = over,
             }
@@ -503,6 +519,10 @@ impl<'a> Turn<'a> {
     /// Computes a value and pays for what is then done with it: it is hashed, kept, sent.
     pub fn evaluate(&mut self, id: u64, path: &str, written: &Written) -> Result<Value, Exit> {
         let value = self.compute(id, path, &[], |scope, world| written.evaluate(scope, world))?;
+        if value.is_deep() {
+            let message = format!("the value is over the budget of {DEPTH} levels of nesting");
+            return Err(Exit::Error(RunError::new(Own::Expression, message, path)));
+        }
         self.charge(path, &value).map(|()| value)
     }
 
@@ -516,8 +536,8 @@ impl<'a> Turn<'a> {
 
     /// Assigns to the level that the name belongs to (R26), and marks the waits that read it.
     pub fn assign(&mut self, id: u64, path: &str, name: &str, value: Value) {
-        let shown = Shown::of(&value);
-        self.trace(path, What::Set { name: name.to_owned(), value: digest(&value), shown });
+        let (shown, digest) = Shown::with_digest(&value);
+        self.trace(path, What::Set { name: name.to_owned(), value: digest, shown });
         self.assigned(name);
         let plan = self.plan;
         let mut at = Some(id);

@@ -12,7 +12,8 @@ use super::uses::{What, uses};
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::expression::{Asked, Field as TypeField, Fields as TypeFields, Shared, Type, Types};
 use crate::syntax::verbs::{Http, Wait};
-use crate::syntax::{Action, Condition, Document, Node, Step, StepId, Written, WrittenKind, located_in};
+use crate::syntax::{Action, Condition, Document, Node, Step, StepId, Written, WrittenKind, located_in, short};
+use crate::value::Value;
 
 type Nulls = BTreeMap<StepId, BTreeMap<String, String>>;
 

@@ -112,7 +112,9 @@ own! {
     Cancelled = "cancelled", Run, false, false,
         "an update whose handler says `fail: { error: cancelled }`; only its caller hears of it";
     StartInput = "start-input", Run, false, false, "a run whose start cannot be read; it never begins";
-    LimitSteps = "limit.steps", Run, false, false, "more than 100000 steps, rounds and items without a wait";
+    LimitSteps = "limit.steps", Run, false, false,
+        "more than 100000 steps, rounds and items, or 2000000 operations, without a wait";
+    LimitState = "limit.state", Run, false, false, "a run that would carry more than 1 MiB from one event to the next";
     LimitInbox = "limit.inbox", Run, false, false, "more than 2000 unread messages, or 512 KiB of them";
 }
 

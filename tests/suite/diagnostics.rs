@@ -398,7 +398,8 @@ fn large() -> Result<(), String> {
             wrong.push(format!("{what}: {} complaints, {} bytes", complaints.len(), shown.len()));
         }
         // Debug builds are some ten times slower than what is shipped.
-        if took.as_secs() > 20 {
+        // A debug build on a machine with much else to do.
+        if took.as_secs() > 60 {
             wrong.push(format!("{what}: {took:?}"));
         }
     }

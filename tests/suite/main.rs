@@ -13,6 +13,7 @@
 mod activity;
 #[cfg(feature = "server")]
 mod api;
+mod bounds;
 mod cases;
 mod check;
 #[cfg(feature = "server")]
@@ -63,6 +64,7 @@ fn main() {
     trials.extend(frozen::trials());
     trials.extend(review::trials());
     trials.extend(mutations::trials());
+    trials.extend(bounds::trials());
     trials.extend(rooms::trials());
     trials.extend(check::trials());
     trials.extend(documents::trials());

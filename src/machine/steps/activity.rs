@@ -36,6 +36,9 @@ pub(super) fn enter(turn: &mut Turn<'_>, id: u64, frame: &StepFrame, activity: &
         let message = format!("the arguments have {size} bytes; at most {MAX_ARGS} can be sent");
         return Next::Done(Exit::Error(RunError::new(Own::ActivityTooLarge, message, &frame.path)));
     }
+    if let Err(exit) = turn.send(&frame.path, size) {
+        return Next::Done(exit);
+    }
     let number = turn.number(id, PendingKind::Call);
     turn.trace(&frame.path, What::Called { request: digest(&value) });
     let idempotency_key = format!("{}:{}", turn.state.run.uid, frame.path);

@@ -32,6 +32,9 @@ pub(super) fn enter(turn: &mut Turn<'_>, id: u64, frame: &StepFrame, http: &Http
         let message = format!("the request has {size} bytes; at most {MAX_REQUEST} can be sent");
         return Next::Done(Exit::Error(RunError::new(Own::HttpTooLarge, message, &frame.path)));
     }
+    if let Err(exit) = turn.send(&frame.path, size) {
+        return Next::Done(exit);
+    }
     let number = turn.number(id, PendingKind::Call);
     turn.trace(&frame.path, What::Called { request: digest(&value) });
     let idempotency_key = format!("{}:{}", turn.state.run.uid, frame.path);

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Inner, Next, report};
+use super::{Inner, Next, keep_result, report};
 use crate::machine::error::RunError;
 use crate::machine::state::{Join, Progress, Role, Stage, StepFrame};
 use crate::machine::trace::What;
@@ -31,7 +31,12 @@ pub(super) fn enter(turn: &mut Turn<'_>, id: u64, frame: &StepFrame, each: &For)
     if let Err(exit) = turn.toll(&frame.path, u64::try_from(items.len()).unwrap_or(u64::MAX)) {
         return Next::Done(exit);
     }
-    let mut progress = Progress { items: items.into_items(), ..Progress::default() };
+    // Once as they are gone through, and once under the name of each.
+    let bytes = items.weight().bytes;
+    if let Err(exit) = turn.keep(id, &frame.path, bytes.saturating_mul(2), || "the list of items".to_owned()) {
+        return Next::Done(exit);
+    }
+    let mut progress = Progress { items: items.into_items(), bytes, ..Progress::default() };
     if each.parallel == 1 {
         return item(turn, frame, each, progress);
     }
@@ -66,12 +71,10 @@ fn result(turn: &mut Turn<'_>, path: &str, each: &For, item: Option<&Value>, exi
         }
         other => return Err(other),
     };
-    if each.on_error != OnError::Report {
-        return Ok(value);
-    }
-    let item = item.unwrap_or(&Value::Null);
-    turn.charge(path, item)?;
-    report(turn, path, Some(item.clone()), value, error.as_ref())
+    Ok(match each.on_error {
+        OnError::Report => report(item.cloned().or(Some(Value::Null)), value, error.as_ref()),
+        OnError::Fail | OnError::Skip => value,
+    })
 }
 
 // ---- one at a time
@@ -93,7 +96,7 @@ fn item(turn: &mut Turn<'_>, frame: &StepFrame, each: &For, mut progress: Progre
 }
 
 /// An item has ended.
-pub(super) fn inside(turn: &mut Turn<'_>, _: u64, frame: &mut StepFrame, each: &For, exit: Exit) -> Next {
+pub(super) fn inside(turn: &mut Turn<'_>, id: u64, frame: &mut StepFrame, each: &For, exit: Exit) -> Next {
     let Stage::Item(progress) = std::mem::replace(&mut frame.stage, Stage::Inside) else { return Next::Done(exit) };
     let mut progress = *progress;
     if exit == Exit::Break {
@@ -101,11 +104,10 @@ pub(super) fn inside(turn: &mut Turn<'_>, _: u64, frame: &mut StepFrame, each: &
     }
     let at = progress.next.saturating_sub(1);
     let path = format!("{}.{at}", frame.path);
-    match result(turn, &path, each, progress.items.get(at), exit) {
-        Ok(value) => {
-            progress.results.insert(at, value);
-            item(turn, frame, each, progress)
-        }
+    let kept = result(turn, &path, each, progress.items.get(at), exit)
+        .and_then(|value| keep_result(turn, id, &path, &mut progress, at, value));
+    match kept {
+        Ok(()) => item(turn, frame, each, progress),
         Err(exit) => Next::Done(exit),
     }
 }
@@ -134,11 +136,10 @@ pub(super) fn item_ended(
     exit: Exit,
 ) {
     let item_path = format!("{path}.{index}");
-    match result(turn, &item_path, each, join.progress.items.get(index), exit) {
-        Ok(value) => {
-            join.progress.results.insert(index, value);
-            begin_items(turn, id, path, each, join);
-        }
+    let kept = result(turn, &item_path, each, join.progress.items.get(index), exit)
+        .and_then(|value| keep_result(turn, id, &item_path, &mut join.progress, index, value));
+    match kept {
+        Ok(()) => begin_items(turn, id, path, each, join),
         Err(exit) => join.decided = Some((Some(index), exit)),
     }
 }

@@ -11,10 +11,13 @@ use crate::value::Value;
 /// The value is fixed here and held against `returns` (R47).
 pub(super) fn enter_return(turn: &mut Turn<'_>, id: u64, frame: &StepFrame, value: &Written) -> Next {
     Next::Done(match turn.evaluate(id, &frame.path, value) {
-        Ok(value) => match check_result(turn.plan, &value, &frame.path) {
-            Ok(()) => Exit::Return(value),
-            Err(error) => Exit::Error(error),
-        },
+        Ok(value) => {
+            let kept = turn.keep(id, &frame.path, value.weight().bytes, || "the result".to_owned());
+            match kept.and_then(|()| check_result(turn.plan, &value, &frame.path).map_err(Exit::Error)) {
+                Ok(()) => Exit::Return(value),
+                Err(exit) => exit,
+            }
+        }
         Err(exit) => exit,
     })
 }
@@ -38,6 +41,10 @@ pub(super) fn enter_fail(
                 Err(exit) => return Next::Done(exit),
             }
         }
+    }
+    let bytes = values.iter().map(|value| value.weight().bytes).fold(0, u64::saturating_add);
+    if let Err(exit) = turn.keep(id, &frame.path, bytes, || "the error".to_owned()) {
+        return Next::Done(exit);
     }
     let [message, details] = values;
     let message = if message == Value::Null { error.to_owned() } else { message.to_display() };

@@ -21,7 +21,7 @@ pub(super) use ending::check_result;
 
 use super::error::RunError;
 use super::event::CallOutcome;
-use super::state::{Join, Role, Stage, StepFrame};
+use super::state::{Join, Progress, Role, Stage, StepFrame};
 use super::trace::What;
 use super::turn::{Exit, Turn};
 use crate::plan::{Action, Gathers, ListId, Outside, Schema, Step};
@@ -167,7 +167,7 @@ pub(super) fn branch_ended(
     match step.action.gathers() {
         Some(Gathers::First(_)) => join.decided = Some((Some(index), exit)),
         Some(Gathers::All { branches, report }) => {
-            parallel::branch_ended(turn, path, branches, report, join, index, exit)
+            parallel::branch_ended(turn, id, path, branches, report, join, index, exit)
         }
         Some(Gathers::Items(each)) => each::item_ended(turn, id, path, each, join, index, exit),
         None => {}
@@ -200,18 +200,25 @@ fn branches(turn: &mut Turn<'_>, id: u64, frame: &StepFrame, branches: &[(String
     }
 }
 
-/// What `report` gives of an item or branch. Errors: details that cost too much.
-fn report(
-    turn: &mut Turn<'_>,
-    path: &str,
-    item: Option<Value>,
-    value: Value,
-    error: Option<&RunError>,
-) -> Result<Value, Exit> {
-    if let Some(error) = error {
-        turn.charge(path, &error.details)?;
-    }
+/// What `report` gives of an item or branch.
+fn report(item: Option<Value>, value: Value, error: Option<&RunError>) -> Value {
     let item = item.map(|item| ("item", item));
     let error = error.map_or(Value::Null, RunError::to_value);
-    Ok(Value::map([("value", value), ("error", error)].into_iter().chain(item)))
+    Value::map([("value", value), ("error", error)].into_iter().chain(item))
+}
+
+/// The result of an item or branch is kept until all have ended. Errors: one that is too large.
+fn keep_result(
+    turn: &mut Turn<'_>,
+    id: u64,
+    path: &str,
+    progress: &mut Progress,
+    index: usize,
+    result: Value,
+) -> Result<(), Exit> {
+    let bytes = result.weight().bytes.saturating_add(16);
+    turn.keep_beside(id, path, bytes, progress.bytes, || "its result".to_owned())?;
+    progress.bytes = progress.bytes.saturating_add(bytes);
+    progress.results.insert(index, result);
+    Ok(())
 }

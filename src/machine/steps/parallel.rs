@@ -1,6 +1,6 @@
 //! `parallel`: all branches; the first that fails decides, and the others are cancelled and waited for (R22).
 
-use super::{Next, branches, report};
+use super::{Next, branches, keep_result, report};
 use crate::machine::state::{Join, StepFrame};
 use crate::machine::trace::What;
 use crate::machine::turn::{Exit, Turn};
@@ -13,6 +13,7 @@ pub(super) fn enter(turn: &mut Turn<'_>, id: u64, frame: &StepFrame, written: &[
 
 pub(super) fn branch_ended(
     turn: &mut Turn<'_>,
+    id: u64,
     path: &str,
     branches: &[(String, ListId)],
     reporting: bool,
@@ -23,19 +24,16 @@ pub(super) fn branch_ended(
     let name = branches.get(index).map_or("", |(name, _)| name.as_str());
     let path = format!("{path}.{name}");
     let result = match exit {
-        Exit::Value(value) if reporting => report(turn, &path, None, value, None),
+        Exit::Value(value) if reporting => Ok(report(None, value, None)),
         Exit::Value(value) => Ok(value),
         Exit::Error(error) if reporting && error.catchable() => {
             turn.trace(&path, What::Skipped { error: (&error).into() });
-            report(turn, &path, None, Value::Null, Some(&error))
+            Ok(report(None, Value::Null, Some(&error)))
         }
         other => Err(other),
     };
-    match result {
-        Ok(result) => {
-            join.progress.results.insert(index, result);
-        }
-        Err(exit) => join.decided = Some((Some(index), exit)),
+    if let Err(exit) = result.and_then(|result| keep_result(turn, id, &path, &mut join.progress, index, result)) {
+        join.decided = Some((Some(index), exit));
     }
 }
 

@@ -11,6 +11,9 @@ use crate::machine::turn::{Exit, Turn};
 use crate::syntax::{Own, Written};
 use crate::value::{Value, from_json, to_json};
 
+/// The largest payload that is handed to the host, in bytes of its JSON.
+const MAX_PAYLOAD: usize = 1024 * 1024;
+
 pub(super) fn enter(
     turn: &mut Turn<'_>,
     id: u64,
@@ -39,6 +42,14 @@ pub(super) fn enter(
         }
         messages::deliver(turn, signal, payload);
         return Next::value(Value::Null);
+    }
+    let size = to_json(&payload).len();
+    if size > MAX_PAYLOAD {
+        let message = format!("the payload has {size} bytes; at most {MAX_PAYLOAD} can be sent");
+        return Next::Done(Exit::Error(RunError::new(Own::SendRejected, message, path)));
+    }
+    if let Err(exit) = turn.send(path, size) {
+        return Next::Done(exit);
     }
     let number = turn.number(id, PendingKind::Call);
     let request =

@@ -14,6 +14,11 @@ pub(super) fn enter(turn: &mut Turn<'_>, id: u64, frame: &StepFrame, assignments
             Err(exit) => return Next::Done(exit),
         }
     }
+    for (name, value) in &values {
+        if let Err(exit) = turn.keep_named(id, &frame.path, name, value) {
+            return Next::Done(exit);
+        }
+    }
     for (name, value) in values {
         turn.assign(id, &frame.path, name, value);
     }

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::{Inner, Next};
+use crate::machine::carried;
 use crate::machine::error::RunError;
 use crate::machine::state::{Stage, StepFrame};
 use crate::machine::trace::What;
@@ -34,6 +35,10 @@ pub(super) fn inside(
     };
     let Some(list) = finally else { return Next::Done(exit) };
     turn.refill();
+    let exit = match turn.keep(id, &frame.path, carried::exit(&exit), || "what `finally` holds".to_owned()) {
+        Ok(()) => exit,
+        Err(over) => over,
+    };
     Next::Inside(Inner { list, stage: Stage::Finally(Box::new(exit)), path: None, names: BTreeMap::new() })
 }
 
@@ -48,8 +53,9 @@ fn taker<'a>(
     if catches.is_empty() {
         return Ok(None);
     }
-    turn.charge(&frame.path, &error.details)?;
     let value = error.to_value();
+    turn.charge(&frame.path, &value)?;
+    turn.keep(id, &frame.path, value.weight().bytes, || "the error".to_owned())?;
     for catch in catches {
         let fits = catch.errors.as_ref().is_none_or(|patterns| patterns.iter().any(|p| error.kind.fits(p)));
         if !fits {

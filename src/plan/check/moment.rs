@@ -45,7 +45,7 @@ fn constant(moment: &Written) -> Option<Value> {
     match &moment.kind {
         WrittenKind::Constant(value) => Some(value.clone()),
         WrittenKind::Template(template) if template.expressions().all(|(expression, _)| expression.is_constant()) => {
-            let (mut uuid, mut operations) = (String::new, Budget);
+            let (mut uuid, mut budget) = (String::new, Budget::alone());
             let mut world = World { now: Time(0), uuid: &mut uuid, budget: &mut budget };
             // One that fails is complained about as such.
             template.evaluate(&Nothing, &mut world).ok()
