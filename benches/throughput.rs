@@ -8,7 +8,7 @@
 
 use std::time::{Duration, Instant};
 
-use fermata::plan::{ENGINE, Home, from_yaml};
+use fermata::plan::{Home, from_yaml};
 use fermata::temporal::dev_server::{DevServer, DevServerConfig};
 use fermata::temporal::{
     HttpActivity, HttpCall, SEARCH_ATTRIBUTES, Services, StartInput, Temporal, WorkerConfig, program, start_worker,
@@ -133,17 +133,8 @@ async fn main() {
     let by_interpreter = |tag: String| {
         let (temporal, plan) = (temporal.clone(), plan.clone());
         async move {
-            let start = StartInput {
-                engine: ENGINE,
-                uid: tag.clone(),
-                process: "Bench".into(),
-                version: 1,
-                key: tag.clone(),
-                digest: plan.digest().into(),
-                document: plan.canonical().into(),
-                input: from_json::<Value>(&json!({"user": tag}).to_string()).unwrap(),
-                chosen: None,
-            };
+            let input = from_json::<Value>(&json!({"user": tag}).to_string()).unwrap();
+            let start = StartInput::new(&plan, tag.clone(), tag.clone(), input);
             let id = format!("Bench.{tag}");
             temporal.start(&id, &start, "Bench v1").await.unwrap();
             temporal.ending(&id, Duration::from_secs(60)).await.unwrap().unwrap();

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::host::{self, Environment};
 use super::sides::load;
 use super::{FINDINGS, Format, OK};
+use crate::machine::Path;
 use crate::review::{Side, Verdict};
 use crate::temporal::{Judged, Temporal, counts};
 
@@ -72,17 +73,11 @@ pub(super) async fn judge(environment: &Environment, old: &Side, new: &Side) -> 
     temporal.impact(old, new, &mut told).await.map_err(|e| e.to_string())
 }
 
-/// A place without the counters of items and rounds.
-fn place(path: &str) -> String {
-    let parts = path.split('.').filter(|part| !part.bytes().all(|b| b.is_ascii_digit()));
-    parts.collect::<Vec<_>>().join(".")
-}
-
 fn human(all: &[Judged], arguments: &Arguments) {
     println!("{} -> {}: {} open runs", arguments.old, arguments.new, all.len());
     let mut groups: BTreeMap<(Vec<String>, &str, Vec<String>), usize> = BTreeMap::new();
     for asked in all {
-        let places = asked.places.iter().map(|path| place(path)).collect();
+        let places = asked.places.iter().map(Path::uncounted).collect();
         let reasons = asked.reasons().into_iter().map(str::to_owned).collect();
         *groups.entry((places, asked.word(), reasons)).or_default() += 1;
     }

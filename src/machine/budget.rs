@@ -2,6 +2,7 @@
 //! step goes through: hashes, compares, writes, hands on.
 
 use super::error::RunError;
+use super::path::Path;
 use super::turn::{Exit, Turn};
 use crate::expression::TOGETHER;
 use crate::syntax::Own;
@@ -55,7 +56,7 @@ pub struct Spent {
 
 impl Turn<'_> {
     /// Takes one step, or round of a loop, from the budget of the event. Errors: the exit where it is used up.
-    pub fn spend(&mut self, path: &str) -> Result<(), Exit> {
+    pub fn spend(&mut self, path: &Path) -> Result<(), Exit> {
         match self.purse.steps.checked_sub(1) {
             Some(left) => {
                 self.purse.steps = left;
@@ -66,7 +67,7 @@ impl Turn<'_> {
     }
 
     /// Pays for work that is no expression's. Errors: the exit where the budget is used up.
-    pub fn toll(&mut self, path: &str, cost: u64) -> Result<(), Exit> {
+    pub fn toll(&mut self, path: &Path, cost: u64) -> Result<(), Exit> {
         match self.purse.operations.checked_sub(cost) {
             Some(left) => {
                 self.purse.operations = left;
@@ -80,13 +81,13 @@ impl Turn<'_> {
     }
 
     /// Pays for a value that is written as JSON and hashed. Errors: the exit where the budget is used up.
-    pub fn charge(&mut self, path: &str, value: &Value) -> Result<(), Exit> {
+    pub fn charge(&mut self, path: &Path, value: &Value) -> Result<(), Exit> {
         let weight = value.weight();
         self.toll(path, weight.values.saturating_add(weight.bytes / WRITTEN))
     }
 
     /// Is about to hand so many bytes to the host. Errors: the exit where one event sends too much.
-    pub fn send(&mut self, path: &str, bytes: usize) -> Result<(), Exit> {
+    pub fn send(&mut self, path: &Path, bytes: usize) -> Result<(), Exit> {
         match u64::try_from(bytes).ok().and_then(|bytes| self.purse.sent.checked_sub(bytes)) {
             Some(left) => {
                 self.purse.sent = left;
@@ -97,7 +98,7 @@ impl Turn<'_> {
     }
 
     /// The exit of an evaluation that failed: because all together cost too much, or by itself (R29).
-    pub fn failed(&mut self, words: String, path: &str) -> Exit {
+    pub fn failed(&mut self, words: String, path: &Path) -> Exit {
         match self.purse.operations {
             0 => self.too_much(path),
             _ => Exit::Error(RunError::new(Own::Expression, words, path)),
@@ -111,11 +112,11 @@ impl Turn<'_> {
         }
     }
 
-    fn too_much(&mut self, path: &str) -> Exit {
+    fn too_much(&mut self, path: &Path) -> Exit {
         self.over(format!("one moment cost more than {TOGETHER} operations"), path)
     }
 
-    fn over(&mut self, message: String, path: &str) -> Exit {
+    fn over(&mut self, message: String, path: &Path) -> Exit {
         self.purse.used_up = true;
         Exit::Error(RunError::new(Own::LimitSteps, message, path))
     }

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use super::error::RunError;
 use super::event::UpdateOutcome;
+use super::path::Path;
 use super::state::{Frame, Progress, Role, Stage, State, Strand};
 use super::turn::{Exit, Turn};
 use crate::syntax::Own;
@@ -22,6 +23,13 @@ pub(super) const PIECE: u64 = 1024 * 1024;
 
 pub(super) fn length(text: &str) -> u64 {
     u64::try_from(text.len()).unwrap_or(u64::MAX)
+}
+
+/// A path by its parts, each with its name and the braces around it.
+pub(super) fn way(path: &Path) -> u64 {
+    const PART: u64 = 40;
+    let parts = u64::try_from(path.parts().len()).unwrap_or(u64::MAX);
+    length(&path.to_string()).saturating_add(parts.saturating_mul(PART))
 }
 
 fn count(entries: usize) -> u64 {
@@ -63,9 +71,9 @@ fn progress(progress: &Progress) -> u64 {
 fn strand(strand: &Strand) -> u64 {
     let frame = |frame: &Frame| match frame {
         Frame::List(list) => {
-            (ENTRY + length(&list.path)).saturating_add(list.value.weight().bytes).saturating_add(names(&list.names))
+            (ENTRY + way(&list.path)).saturating_add(list.value.weight().bytes).saturating_add(names(&list.names))
         }
-        Frame::Step(step) => (ENTRY + length(&step.path)).saturating_add(match &step.stage {
+        Frame::Step(step) => (ENTRY + way(&step.path)).saturating_add(match &step.stage {
             Stage::Item(items) => progress(items),
             Stage::Joining(join) => progress(&join.progress)
                 .saturating_add(count(join.open.len()))
@@ -89,7 +97,8 @@ impl State {
         let messages = self.inbox.iter().map(|message| message.payload.weight().bytes).fold(0, u64::saturating_add);
         let ids = self.signal_ids.iter().chain(self.update_ids.iter().map(|(id, _)| id));
         let ids = ids.map(|id| ENTRY + length(&id.name) + length(&id.id)).fold(0, u64::saturating_add);
-        let outcomes = self.update_ids.iter().map(|(_, answer)| outcome(answer)).fold(0, u64::saturating_add);
+        let outcomes = self.update_ids.iter().map(|(_, answer)| answer).chain(self.answers.values());
+        let outcomes = outcomes.map(outcome).fold(0, u64::saturating_add);
         let entries = self.pending.len() + self.inbox.len() + self.arrived.len() + self.ready.len();
         let held = self.main_exit.as_ref().map_or(0, exit) + self.failing.as_ref().map_or(0, error);
         let all = [names(&self.names), strands, messages, ids, outcomes, count(entries), held, 8 * ENTRY];
@@ -103,7 +112,7 @@ pub(super) type Room = Option<u64>;
 impl Turn<'_> {
     /// Is about to keep so many bytes more; `what` says of what. Errors: the exit `limit.state`, where that would be too
     /// much.
-    pub fn keep(&mut self, id: u64, path: &str, bytes: u64, what: impl FnOnce() -> String) -> Result<(), Exit> {
+    pub fn keep(&mut self, id: u64, path: &Path, bytes: u64, what: impl FnOnce() -> String) -> Result<(), Exit> {
         self.keep_beside(id, path, bytes, 0, what)
     }
 
@@ -111,7 +120,7 @@ impl Turn<'_> {
     pub fn keep_beside(
         &mut self,
         id: u64,
-        path: &str,
+        path: &Path,
         bytes: u64,
         beside: u64,
         what: impl FnOnce() -> String,
@@ -139,7 +148,7 @@ impl Turn<'_> {
     }
 
     /// Is about to give a name a value, in the place of the one that it has.
-    pub fn keep_named(&mut self, id: u64, path: &str, name: &str, value: &Value) -> Result<(), Exit> {
+    pub fn keep_named(&mut self, id: u64, path: &Path, name: &str, value: &Value) -> Result<(), Exit> {
         let (before, now) = (self.held(id, name), named(name, value));
         match now.checked_sub(before) {
             Some(more) => self.keep(id, path, more, || format!("`{name}`")),

@@ -2,30 +2,32 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::path::Path;
+use super::state::present;
 use crate::syntax::ErrorType;
 use crate::value::Value;
 
 /// What `error` is in an author's expressions, and what a failed run answers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct RunError {
     #[serde(rename = "type")]
     pub kind: ErrorType,
     pub message: String,
-    /// The activation path of the step it came from.
+    /// The activation path of the step it came from, as text: an error is data, and leaves the run.
     pub step: String,
     /// How often a call was tried, where that is known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "present")]
     pub attempts: Option<u32>,
-    #[serde(default)]
     pub details: Value,
 }
 
 impl RunError {
-    pub fn new(kind: impl Into<ErrorType>, message: impl Into<String>, step: &str) -> RunError {
+    pub fn new(kind: impl Into<ErrorType>, message: impl Into<String>, step: &Path) -> RunError {
         RunError {
             kind: kind.into(),
             message: message.into(),
-            step: step.to_owned(),
+            step: step.to_string(),
             attempts: None,
             details: Value::Null,
         }
@@ -36,6 +38,7 @@ impl RunError {
         self.kind.caught()
     }
 
+    /// What expressions see of it, which is what travels.
     pub fn to_value(&self) -> Value {
         Value::map([
             ("type", Value::text(self.kind.text())),
@@ -45,17 +48,23 @@ impl RunError {
             ("details", self.details.clone()),
         ])
     }
+}
 
-    /// Reads what [`RunError::to_value`] wrote.
-    pub fn from_value(value: &Value) -> Option<RunError> {
-        let text = |name| value.get(name).and_then(Value::as_text);
-        Some(RunError {
-            attempts: match value.get("attempts") {
-                Some(Value::Number(n)) => u32::try_from(*n).ok(),
-                _ => None,
-            },
-            details: value.get("details").cloned().unwrap_or_default(),
-            ..RunError::new(ErrorType::named(text("type")?), text("message")?, text("step")?)
-        })
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::syntax::Own;
+    use crate::value::{Decimal, from_json, from_value, to_json, to_value};
+
+    #[test]
+    fn what_expressions_see_is_what_travels() {
+        let plain = RunError::new(Own::HttpStatus(404), "not there", &Path::RUN);
+        let details = Value::map([("$t", Value::Number(Decimal::new(15, 1)))]);
+        let full = RunError { attempts: Some(3), details, ..plain.clone() };
+        for error in [plain, full] {
+            assert_eq!(to_value(&error).ok(), Some(error.to_value()));
+            let travelled: Value = from_json(&to_json(&error.to_value())).unwrap();
+            assert_eq!(from_value::<RunError>(&travelled).ok(), Some(error));
+        }
     }
 }

@@ -1,8 +1,11 @@
 //! What goes in and what comes out: two closed enums.
 
+use serde::{Deserialize, Serialize};
+
 use super::error::RunError;
+use super::path::{Path, parts};
 use super::refusal::Refusal;
-use super::request::Request;
+use super::request::{Request, RetryForm, millis};
 use crate::plan::Retry;
 use crate::syntax::ErrorType;
 use crate::value::{Duration, Time, Value};
@@ -14,19 +17,30 @@ pub enum Event {
     /// A message under the author's name. `id`: a second one of the same id is a double (R14). `payload`: null for
     /// a message that carries nothing.
     Signal { name: String, payload: Value, id: Option<String> },
-    /// A request that is answered by [`Command::Answer`] with the same number, in the output of this event.
-    Update { number: u64, name: String, payload: Value, id: Option<String> },
+    /// A request that is answered by [`Command::Answer`]; updates are numbered as they come, from 0.
+    Update { name: String, payload: Value, id: Option<String> },
     /// The answer to [`Command::Call`] or [`Command::Send`].
     Answered { call: u64, outcome: CallOutcome },
     /// A timer of [`Command::Timer`] is due.
     Fired { timer: u64 },
     /// Someone asked to cancel the run. Idempotent (R49).
     Cancel { reason: String },
+    /// What the host keeps of the run is full, and the run cannot be carried on (R40).
+    Exceeded(Exceeded),
+}
+
+/// A bound of the host.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Exceeded {
+    /// The history, which a call that is out keeps from being left behind.
+    History { events: u64 },
+    /// What a fresh history would be begun with.
+    State { bytes: u64 },
 }
 
 /// How an update ended.
-#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "lowercase", tag = "outcome", content = "with")]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", deny_unknown_fields)]
 pub enum UpdateOutcome {
     Returned(Value),
     /// It had no effect.
@@ -56,41 +70,47 @@ pub enum Command {
     Call(Box<Call>),
     /// Hand a signal to another run; answered when the server has taken it, or cannot (R16).
     Send(Box<Send>),
-    /// The outcome of an update.
+    /// The outcome of an update, which the state keeps until the host takes it.
     Answer { update: u64, outcome: UpdateOutcome },
     /// Tell when this time has come.
-    Timer { number: u64, due: Time, path: String },
+    Timer { number: u64, due: Time, path: Path },
     /// The answer to this number is no longer wanted; it may come all the same.
     Withdraw { number: u64 },
     /// The run has ended. Nothing follows.
     End(End),
 }
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Call {
     pub number: u64,
-    /// The activation path of the step.
-    pub path: String,
+    /// Of the step.
+    #[serde(with = "parts")]
+    pub path: Path,
     /// The same for every attempt of this call, and for no other call of any run (R36).
     pub idempotency_key: String,
     pub work: Work,
 }
 
 /// What a call does.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", deny_unknown_fields)]
 pub enum Work {
     Http(Request),
     Activity(ActivityRequest),
 }
 
 /// A Temporal activity of any worker, and the rules for trying it again.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct ActivityRequest {
     pub name: String,
     pub queue: String,
     pub args: Vec<Value>,
     /// Of one attempt.
+    #[serde(with = "millis")]
     pub timeout: Duration,
+    #[serde(with = "RetryForm")]
     pub retry: Retry,
 }
 
@@ -105,10 +125,12 @@ impl ActivityRequest {
     }
 }
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Send {
     pub number: u64,
-    pub path: String,
+    #[serde(with = "parts")]
+    pub path: Path,
     pub signal: String,
     /// The id of the run.
     pub to: String,
@@ -145,8 +167,8 @@ impl Work {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "lowercase", tag = "status", content = "with")]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", tag = "status", content = "with", deny_unknown_fields)]
 pub enum End {
     Completed(Value),
     Failed(RunError),

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use super::carried::{self, ENTRY, PIECE};
 use super::error::RunError;
 use super::event::{Command, UpdateOutcome};
+use super::path::{Ends, Part, Path};
 use super::position::positions;
 use super::refusal::{Refusal, RefusalKind};
 use super::scope::{frozen, run_fields};
@@ -29,10 +30,10 @@ pub(super) fn signal(turn: &mut Turn<'_>, name: &str, payload: Value, id: Option
     if let Some(id) = &id
         && turn.state.signal_ids.iter().any(|known| known.is(name, id))
     {
-        return turn.trace("", What::Duplicate { event: format!("signal {name}") });
+        return turn.trace(&Path::RUN, What::Duplicate { event: format!("signal {name}") });
     }
     if let Some(reason) = misfit(declared.payload.as_ref(), &payload) {
-        return turn.trace("", What::Refused { event: format!("signal {name}"), reason: reason.message });
+        return turn.trace(&Path::RUN, What::Refused { event: format!("signal {name}"), reason: reason.message });
     }
     if let Some(id) = id {
         remember(&mut turn.state.signal_ids, MessageId::new(name, id));
@@ -43,35 +44,36 @@ pub(super) fn signal(turn: &mut Turn<'_>, name: &str, payload: Value, id: Option
 /// A signal that fits, from outside or from the run itself: to its handler, or to the end of the inbox.
 pub(super) fn deliver(turn: &mut Turn<'_>, name: &str, payload: Value) {
     let Some(declared) = turn.plan.signals.get(name) else { return };
-    let path = format!("on.{name}");
-    let kept = turn.keep(MAIN, "", payload.weight().bytes.saturating_add(ENTRY), || format!("a message of `{name}`"));
+    let kept =
+        turn.keep(MAIN, &Path::RUN, payload.weight().bytes.saturating_add(ENTRY), || format!("a message of `{name}`"));
     if let Err(Exit::Error(over)) = kept {
         return turn.fail_run(over);
     }
-    let number = count(turn.state, &path);
+    let number = count(turn.state, format!("on.{name}"));
+    let path = Path::RUN.with(Part::Signal { name: name.to_owned(), number });
     if let Some(handler) = declared.handler {
         let role = Role::Signal { name: name.to_owned(), number };
-        turn.spawn(role, handler, format!("{path}.{number}"), BTreeMap::from([("payload".to_owned(), payload)]));
+        turn.spawn(role, handler, path, BTreeMap::from([("payload".to_owned(), payload)]));
         return;
     }
     if declared.keep_last {
         turn.state.inbox.retain(|message| message.name != name);
     }
     let shown = Shown::of(&payload);
-    turn.trace("", What::Received { signal: name.to_owned(), message: number, payload: shown });
+    turn.trace(&Path::RUN, What::Received { signal: name.to_owned(), message: number, payload: shown });
     let size = to_json(&payload).len();
     turn.state.inbox.push_back(Message { name: name.to_owned(), number, payload, size });
     let bytes: usize = turn.state.inbox.iter().map(|message| message.size).sum();
     if turn.state.inbox.len() > INBOX || bytes > INBOX_BYTES {
         let message = format!("more than {INBOX} messages or {INBOX_BYTES} bytes of them are unread");
-        return turn.fail_run(RunError::new(Own::LimitInbox, message, ""));
+        return turn.fail_run(RunError::new(Own::LimitInbox, message, &Path::RUN));
     }
     turn.arrived(name, number);
 }
 
 /// The how-many-th of its name, from 0.
-fn count(state: &mut State, path: &str) -> u64 {
-    let count = state.arrived.entry(path.to_owned()).or_default();
+fn count(state: &mut State, kind: String) -> u64 {
+    let count = state.arrived.entry(kind).or_default();
     *count += 1;
     *count - 1
 }
@@ -98,38 +100,46 @@ fn misfit(schema: Option<&Schema>, payload: &Value) -> Option<Refusal> {
     Some(Refusal::new(RefusalKind::PayloadInvalid, words))
 }
 
-pub(super) fn update(turn: &mut Turn<'_>, number: u64, name: &str, payload: Value, id: Option<String>) {
+/// The number of an update that has come.
+fn numbered(state: &mut State) -> u64 {
+    let number = state.updates;
+    state.updates += 1;
+    number
+}
+
+pub(super) fn update(turn: &mut Turn<'_>, name: &str, payload: Value, id: Option<String>) {
+    let number = numbered(turn.state);
     if let Some(id) = &id
         && let Some((_, outcome)) = turn.state.update_ids.iter().find(|(known, _)| known.is(name, id))
     {
         let outcome = outcome.clone();
-        turn.trace("", What::Duplicate { event: format!("update {name}") });
-        return turn.command(Command::Answer { update: number, outcome });
+        turn.trace(&Path::RUN, What::Duplicate { event: format!("update {name}") });
+        return give(turn, number, outcome);
     }
     if let Some(refusal) = refusal(turn.plan, turn.state, name, &payload, None) {
         return answer(turn, number, name, id, UpdateOutcome::Refused(refusal));
     }
     let Some(declared) = turn.plan.updates.get(name) else { return };
-    let path = format!("update.{name}");
-    let count = count(turn.state, &path);
+    let count = count(turn.state, format!("update.{name}"));
+    let path = Path::RUN.with(Part::Update { name: name.to_owned(), number: count });
     let Some(handler) = declared.handler else {
         let returns = declared.returns.as_ref().map_or(Ok(Value::Null), |written| {
-            let path = format!("{path}.{count}.returns");
+            let path = path.with(Part::Ends(Ends::Returns));
             let extra = [("payload", &payload)];
             turn.compute(u64::MAX, &path, &extra, |scope, world| written.evaluate(scope, world))
         });
         return update_ended(turn, number, name, id, returns.map_or_else(|exit| exit, Exit::Value));
     };
     let role = Role::Update { name: name.to_owned(), id, answer: number };
-    turn.spawn(role, handler, format!("{path}.{count}"), BTreeMap::from([("payload".to_owned(), payload)]));
+    turn.spawn(role, handler, path, BTreeMap::from([("payload".to_owned(), payload)]));
 }
 
 pub(super) fn update_ended(turn: &mut Turn<'_>, number: u64, name: &str, id: Option<String>, exit: Exit) {
-    let kept = turn.keep(MAIN, "", carried::exit(&exit), || format!("the answer to `{name}`"));
+    let kept = turn.keep(MAIN, &Path::RUN, carried::exit(&exit), || format!("the answer to `{name}`"));
     let (outcome, limit) = match kept.map_or_else(|over| over, |()| exit) {
         Exit::Value(value) => (UpdateOutcome::Returned(value), None),
         Exit::Error(error) => (UpdateOutcome::Failed(error.clone()), Some(error).filter(|error| !error.catchable())),
-        _ => (UpdateOutcome::Failed(RunError::new(Own::Cancelled, "the update was cancelled", "")), None),
+        _ => (UpdateOutcome::Failed(RunError::new(Own::Cancelled, "the update was cancelled", &Path::RUN)), None),
     };
     answer(turn, number, name, id, outcome);
     // The caller hears of a limit, and the run fails (R5).
@@ -139,7 +149,8 @@ pub(super) fn update_ended(turn: &mut Turn<'_>, number: u64, name: &str, id: Opt
 }
 
 /// Answers an update that had no effect.
-pub(super) fn refuse(turn: &mut Turn<'_>, number: u64, name: &str, refusal: Refusal) {
+pub(super) fn refuse(turn: &mut Turn<'_>, name: &str, refusal: Refusal) {
+    let number = numbered(turn.state);
     answer(turn, number, name, None, UpdateOutcome::Refused(refusal));
 }
 
@@ -151,7 +162,7 @@ fn answer(turn: &mut Turn<'_>, number: u64, name: &str, id: Option<String>, outc
             ("failed", Shown::of(&Value::text(format!("{}: {}", error.kind, error.message))))
         }
     };
-    turn.trace("", What::Updated { update: name.to_owned(), outcome: word, told });
+    turn.trace(&Path::RUN, What::Updated { update: name.to_owned(), outcome: word, told });
     if let Some(id) = id {
         let known = &mut turn.state.update_ids;
         remember(known, (MessageId::new(name, id), outcome.clone()));
@@ -162,6 +173,11 @@ fn answer(turn: &mut Turn<'_>, number: u64, name: &str, id: Option<String>, outc
             known.pop_front();
         }
     }
+    give(turn, number, outcome);
+}
+
+fn give(turn: &mut Turn<'_>, number: u64, outcome: UpdateOutcome) {
+    turn.state.answers.insert(number, outcome.clone());
     turn.command(Command::Answer { update: number, outcome });
 }
 
@@ -210,7 +226,7 @@ pub fn query(plan: &Plan, state: &State, name: &str) -> Result<Value, Refusal> {
         };
         return Err(Refusal::new(RefusalKind::Unknown, message));
     };
-    let places = Value::list(positions(plan, state).into_iter().map(|position| Value::text(position.path)));
+    let places = Value::list(positions(plan, state).into_iter().map(|position| Value::text(position.path.to_string())));
     let run = run_fields(state).chain([("position", places)]);
     let answer = frozen(state, &[("run", &Value::map(run))], |scope, world| written.evaluate(scope, world))
         .map_err(|Failure { message, .. }| Refusal::new(RefusalKind::Expression, message))?;

@@ -9,6 +9,7 @@ mod carried;
 mod error;
 mod event;
 mod messages;
+mod path;
 mod position;
 mod refusal;
 mod reply;
@@ -26,16 +27,20 @@ mod watch;
 pub use budget::Spent;
 pub use carried::STATE;
 pub use error::RunError;
-pub use event::{ActivityRequest, Call, CallError, CallOutcome, Command, End, Event, Send, UpdateOutcome, Work};
+pub use event::{
+    ActivityRequest, Call, CallError, CallOutcome, Command, End, Event, Exceeded, Send, UpdateOutcome, Work,
+};
 pub use messages::{INBOX, INBOX_BYTES, query, refusal};
-pub use position::{Armed, Position, positions};
+pub(crate) use path::{Between, passages};
+pub use path::{Ends, Level, Part, Path};
+pub use position::{Alarm, Armed, Position, positions};
 pub use refusal::{Refusal, RefusalKind};
 pub use reply::{Attempt, Reply, Verdict, judge};
-pub use request::{Request, RequestError};
+pub use request::Request;
 pub use retry::next_attempt;
 pub use start::{Prepared, Refused, prepare};
-pub use state::{Run, State};
-pub use trace::{Fault, Shown, Trace, What, is_pause, line_of, reply_of, strand_of};
+pub use state::{FORMAT, Run, State, StateError};
+pub use trace::{Fault, Shown, Trace, What, is_pause, line_of, reply_of};
 
 pub use crate::syntax::{ErrorType, Fit, Maker, Own, can_fit};
 

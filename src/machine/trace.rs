@@ -5,15 +5,15 @@
 use serde::{Serialize, Serializer};
 
 use super::error::RunError;
-use crate::plan::{Action, ListId, Outside, Plan, Schema, Step};
+use super::path::Path;
+use crate::plan::{Awaits, Outside, Plan, Schema};
 use crate::syntax::ErrorType;
 use crate::value::{Value, sha256, to_json};
 
 /// One line of a trace: JSON `{path, what, …}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Trace {
-    /// The activation path of the step; empty for the run itself.
-    pub path: String,
+    pub path: Path,
     #[serde(flatten)]
     pub what: What,
 }
@@ -203,82 +203,23 @@ pub(super) fn digest(value: &Value) -> String {
     sha256(&to_json(value), 8)
 }
 
-/// The strand that a path belongs to: the part of it up to the innermost branch, parallel item or handler; empty for the
-/// main line. What hosts agree on is the order within a strand (R53).
-pub fn strand_of(plan: &Plan, path: &str) -> String {
-    let (_, strand) = walk(plan, path);
-    path.split('.').take(strand).collect::<Vec<_>>().join(".")
-}
-
 /// The line of the definition where the step of a path stands, where its source was there.
 pub fn line_of(plan: &Plan, path: &str) -> Option<usize> {
-    walk(plan, path).0.map(|step| step.line).filter(|line| *line > 0)
+    let levels = Path::parse(plan, path)?.levels(plan)?;
+    levels.last().map(|level| level.step.line).filter(|line| *line > 0)
 }
 
 /// Whether the step of a path lets time pass; a timer of any other step bounds it.
-pub fn is_pause(plan: &Plan, path: &str) -> bool {
-    walk(plan, path).0.is_some_and(|step| matches!(step.action, Action::Wait(_)))
+pub fn is_pause(plan: &Plan, path: &Path) -> bool {
+    let levels = path.levels(plan).unwrap_or_default();
+    levels.last().is_some_and(|level| matches!(level.step.action.awaits(), Some(Awaits::Moment)))
 }
 
 /// The schema that the reply to the call at a path must fit, where there is one.
-pub fn reply_of<'a>(plan: &'a Plan, path: &str) -> Option<&'a Schema> {
-    match walk(plan, path).0?.action.outside()? {
+pub fn reply_of<'a>(plan: &'a Plan, path: &Path) -> Option<&'a Schema> {
+    match path.levels(plan)?.last()?.step.action.outside()? {
         Outside::Http(http) => http.reply.as_ref(),
         Outside::Activity(activity) => activity.reply.as_ref(),
         Outside::Run { .. } => None,
     }
-}
-
-/// Down a path, step by step: the step it ends at, and how many parts name its strand.
-fn walk<'a>(plan: &'a Plan, path: &str) -> (Option<&'a Step>, usize) {
-    let parts: Vec<&str> = path.split('.').collect();
-    let handler = |list: Option<ListId>| (list.into_iter().collect::<Vec<_>>(), 3, 3);
-    let (mut within, mut at, mut strand) = match parts.as_slice() {
-        ["on", name, ..] if !plan.has_step("on") => handler(plan.signals.get(*name).and_then(|signal| signal.handler)),
-        ["update", name, ..] if !plan.has_step("update") => {
-            handler(plan.updates.get(*name).and_then(|update| update.handler))
-        }
-        _ => (vec![plan.root], 0, 0),
-    };
-    let mut found = None;
-    while let Some(segment) = parts.get(at) {
-        let mut steps = within.iter().flat_map(|list| plan.list(*list)).filter_map(|id| plan.step(*id));
-        let Some(step) = steps.find(|step| step.segment == *segment) else { break };
-        found = Some(step);
-        at += 1;
-        within = step.on_timeout.into_iter().collect();
-        match &step.action {
-            Action::If { then, otherwise, .. } => within.extend([*then].into_iter().chain(*otherwise)),
-            Action::Switch(ways) => within.extend(ways.iter().map(|(_, list)| *list)),
-            Action::Do(list) => within.push(*list),
-            Action::Try { body, catches, finally } => {
-                within.extend([*body].into_iter().chain(catches.iter().map(|c| c.body)).chain(*finally));
-            }
-            Action::While { body, .. } => {
-                within.push(*body);
-                at += usize::from(is_number(parts.get(at)));
-            }
-            Action::For(each) => {
-                within.push(each.body);
-                if is_number(parts.get(at)) {
-                    at += 1;
-                    strand = if each.parallel > 1 { at } else { strand };
-                }
-            }
-            Action::Parallel { branches, .. } | Action::Race(branches) => {
-                let branch = parts.get(at).and_then(|name| branches.iter().find(|(known, _)| known == name));
-                if let Some((_, list)) = branch {
-                    within.push(*list);
-                    at += 1;
-                    strand = at;
-                }
-            }
-            _ => {}
-        }
-    }
-    (found, strand)
-}
-
-fn is_number(part: Option<&&str>) -> bool {
-    part.is_some_and(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()))
 }

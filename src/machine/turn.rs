@@ -11,9 +11,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::budget::Purse;
-use super::carried::{ENTRY, Room, length};
+use super::carried::{ENTRY, Room, way};
 use super::error::RunError;
-use super::event::{CallOutcome, Command, Event};
+use super::event::{CallOutcome, Command, Event, Exceeded};
+use super::path::{Ends, Part, Path};
 use super::refusal::Refusal;
 use super::scope::{self, FirstNames};
 use super::state::{Frame, Pending, PendingKind, Role, Stage, State, StepFrame, Strand};
@@ -27,10 +28,12 @@ use crate::syntax::{Own, Written};
 use crate::value::{DEPTH, Duration, Time, Value};
 
 pub(super) const MAIN: u64 = 0;
+/// Steps that a message names at most.
+const NAMED: usize = 10;
 
 /// How a step, a list or a strand ended (R17).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase", tag = "exit", content = "with")]
+#[serde(rename_all = "lowercase", tag = "exit", content = "with", deny_unknown_fields)]
 pub(super) enum Exit {
     Value(Value),
     Error(RunError),
@@ -87,10 +90,11 @@ impl<'a> Turn<'a> {
         match event {
             Event::Started => self.start(),
             Event::Signal { name, payload, id } => messages::signal(&mut self, &name, payload, id),
-            Event::Update { number, name, payload, id } => messages::update(&mut self, number, &name, payload, id),
+            Event::Update { name, payload, id } => messages::update(&mut self, &name, payload, id),
             Event::Answered { call, outcome } => self.answered(call, outcome),
             Event::Fired { timer } => self.fired(timer),
             Event::Cancel { reason } => self.cancel(reason),
+            Event::Exceeded(exceeded) => self.exceeded(&exceeded),
         }
         loop {
             while let Some(id) = self.state.ready.pop_front() {
@@ -127,10 +131,13 @@ impl<'a> Turn<'a> {
             self.purse.operations = budget.left();
             let value = match value {
                 Ok(value) => {
-                    let kept = self.charge("", &value).and_then(|()| self.keep_named(MAIN, "", name, &value));
+                    let kept =
+                        self.charge(&Path::RUN, &value).and_then(|()| self.keep_named(MAIN, &Path::RUN, name, &value));
                     kept.map(|()| value)
                 }
-                Err(failure) => Err(self.failed(format!("the first value of `{name}`: {}", failure.message), "")),
+                Err(failure) => {
+                    Err(self.failed(format!("the first value of `{name}`: {}", failure.message), &Path::RUN))
+                }
             };
             match value {
                 Ok(value) => values.push((name.clone(), value)),
@@ -138,9 +145,9 @@ impl<'a> Turn<'a> {
             }
         }
         for (name, value) in values {
-            self.assign(MAIN, "", &name, value);
+            self.assign(MAIN, &Path::RUN, &name, value);
         }
-        let frames = vec![Frame::list(plan.root, String::new(), BTreeMap::new())];
+        let frames = vec![Frame::list(plan.root, Path::RUN, BTreeMap::new())];
         self.state.strands.insert(MAIN, Strand { id: MAIN, role: Role::Main, frames, cancelled: false });
         self.make_ready(MAIN);
     }
@@ -179,29 +186,54 @@ impl<'a> Turn<'a> {
 
     pub(super) fn cancel(&mut self, reason: String) {
         if self.state.cancel.is_none() {
-            self.trace("", What::CancelRequested);
+            self.trace(&Path::RUN, What::CancelRequested);
             self.state.cancel = Some(reason);
             self.cancel_strand(MAIN);
         }
+    }
+
+    /// A bound of the host is reached: the run fails, and says who kept it from going on (R40).
+    fn exceeded(&mut self, exceeded: &Exceeded) {
+        let events = match exceeded {
+            Exceeded::History { events } => events,
+            Exceeded::State { bytes } => {
+                let message = format!("what the run carries has {bytes} bytes, which is too much for a fresh history");
+                return self.fail_run(RunError::new(Own::LimitState, message, &Path::RUN));
+            }
+        };
+        let calls = self.state.pending.values().filter(|pending| matches!(pending.kind, PendingKind::Call));
+        let mut paths: Vec<String> = calls
+            .filter_map(|pending| match self.state.strands.get(&pending.strand)?.frames.get(pending.frame)? {
+                Frame::Step(frame) => Some(format!("`{}`", frame.path)),
+                Frame::List(_) => None,
+            })
+            .collect();
+        let more = paths.len().saturating_sub(NAMED);
+        paths.truncate(NAMED);
+        let more = if more > 0 { format!(", and {more} more") } else { String::new() };
+        let message =
+            format!("the history is full after {events} events, and these do not answer: {}{more}", paths.join(", "));
+        self.fail_run(RunError::new(Own::LimitHistory, message, &Path::RUN));
     }
 
     /// What still comes in the task that ended the run (R12).
     fn after_the_end(&mut self, event: Event) {
         match event {
             Event::Signal { name, .. } if self.plan.signals.contains_key(&name) => {
-                self.trace("", What::Unread { signals: vec![name] });
+                self.trace(&Path::RUN, What::Unread { signals: vec![name] });
             }
             Event::Signal { name, .. } => self.stray(format!("signal {name}")),
-            Event::Update { number, name, .. } => messages::refuse(self, number, &name, Refusal::run_ended()),
+            Event::Update { name, .. } => messages::refuse(self, &name, Refusal::run_ended()),
             Event::Started => self.stray("started".to_owned()),
             Event::Answered { call, .. } => self.stray(format!("answer {call}")),
             Event::Fired { timer } => self.stray(format!("timer {timer}")),
             Event::Cancel { .. } => self.stray("cancel".to_owned()),
+            Event::Exceeded(_) => self.stray("exceeded".to_owned()),
         }
     }
 
     pub fn stray(&mut self, event: String) {
-        self.trace("", What::Stray { event });
+        self.trace(&Path::RUN, What::Stray { event });
     }
 
     fn pending(&self, number: u64, fits: impl Fn(PendingKind) -> bool) -> Option<Pending> {
@@ -223,7 +255,7 @@ impl<'a> Turn<'a> {
     // ---- strands
 
     /// A new strand, which runs when its turn comes (R3).
-    pub fn spawn(&mut self, role: Role, list: ListId, path: String, names: BTreeMap<String, Value>) -> u64 {
+    pub fn spawn(&mut self, role: Role, list: ListId, path: Path, names: BTreeMap<String, Value>) -> u64 {
         let id = self.state.next_strand;
         self.state.next_strand += 1;
         let frames = vec![Frame::list(list, path, names)];
@@ -319,7 +351,7 @@ impl<'a> Turn<'a> {
             }
             ([_], Role::Update { name, .. }) => {
                 let returns = self.plan.updates.get(name).and_then(|update| update.returns.as_ref());
-                let path = self.path_below(id, "returns");
+                let path = self.path_below(id, Part::Ends(Ends::Returns));
                 return returns
                     .map_or(Exit::Value(Value::Null), |r| self.evaluate(id, &path, r).map_or_else(|e| e, Exit::Value));
             }
@@ -331,25 +363,25 @@ impl<'a> Turn<'a> {
         };
         match collect {
             Some(collect) => {
-                let path = self.path_below(id, "collect");
+                let path = self.path_below(id, Part::Ends(Ends::Collect));
                 self.evaluate(id, &path, collect).map_or_else(|exit| exit, Exit::Value)
             }
             None => Exit::Value(value),
         }
     }
 
-    /// The path of a step about to begin in the list on top (R37).
-    fn path_below(&self, id: u64, segment: &str) -> String {
+    /// The path of what is about to begin in the list on top (R37).
+    fn path_below(&self, id: u64, part: Part) -> Path {
         match self.state.strands.get(&id).and_then(|strand| strand.frames.last()) {
-            Some(Frame::List(list)) if !list.path.is_empty() => format!("{}.{segment}", list.path),
-            _ => segment.to_owned(),
+            Some(Frame::List(list)) => list.path.with(part),
+            _ => Path::RUN.with(part),
         }
     }
 
     fn begin(&mut self, id: u64, step: StepId) -> Flow {
         let Some((step_id, step)) = self.plan.step(step).map(|found| (step, found)) else { return Flow::Go };
-        let path = self.path_below(id, &step.segment);
-        let room = ENTRY + length(&path);
+        let path = self.path_below(id, Part::Step(step.segment.clone()));
+        let room = ENTRY + way(&path);
         if let Err(exit) = self.spend(&path).and_then(|()| self.keep(id, &path, room, || "this step".to_owned())) {
             return self.deliver(id, exit);
         }
@@ -508,7 +540,7 @@ impl<'a> Turn<'a> {
     pub fn compute<T>(
         &mut self,
         id: u64,
-        path: &str,
+        path: &Path,
         extra: &[(&str, &Value)],
         f: impl FnOnce(&dyn Scope, &mut World<'_>) -> Result<T, Failure>,
     ) -> Result<T, Exit> {
@@ -517,7 +549,7 @@ impl<'a> Turn<'a> {
     }
 
     /// Computes a value and pays for what is then done with it: it is hashed, kept, sent.
-    pub fn evaluate(&mut self, id: u64, path: &str, written: &Written) -> Result<Value, Exit> {
+    pub fn evaluate(&mut self, id: u64, path: &Path, written: &Written) -> Result<Value, Exit> {
         let value = self.compute(id, path, &[], |scope, world| written.evaluate(scope, world))?;
         if value.is_deep() {
             let message = format!("the value is over the budget of {DEPTH} levels of nesting");
@@ -526,16 +558,16 @@ impl<'a> Turn<'a> {
         self.charge(path, &value).map(|()| value)
     }
 
-    pub fn test(&mut self, id: u64, path: &str, condition: &Expression) -> Result<bool, Exit> {
+    pub fn test(&mut self, id: u64, path: &Path, condition: &Expression) -> Result<bool, Exit> {
         self.compute(id, path, &[], |scope, world| condition.test(scope, world))
     }
 
-    pub fn trace(&mut self, path: &str, what: What) {
-        self.out.trace.push(Trace { path: path.to_owned(), what });
+    pub fn trace(&mut self, path: &Path, what: What) {
+        self.out.trace.push(Trace { path: path.clone(), what });
     }
 
     /// Assigns to the level that the name belongs to (R26), and marks the waits that read it.
-    pub fn assign(&mut self, id: u64, path: &str, name: &str, value: Value) {
+    pub fn assign(&mut self, id: u64, path: &Path, name: &str, value: Value) {
         let (shown, digest) = Shown::with_digest(&value);
         self.trace(path, What::Set { name: name.to_owned(), value: digest, shown });
         self.assigned(name);
@@ -559,10 +591,10 @@ impl<'a> Turn<'a> {
     }
 
     /// Issues a timer; the answer goes to the frame about to stand on top of the strand.
-    pub fn timer(&mut self, id: u64, kind: PendingKind, due: Time, path: &str) -> u64 {
+    pub fn timer(&mut self, id: u64, kind: PendingKind, due: Time, path: &Path) -> u64 {
         let number = self.number(id, kind);
         self.trace(path, What::Armed { after: due.millis() - self.state.clock });
-        self.out.commands.push(Command::Timer { number, due, path: path.to_owned() });
+        self.out.commands.push(Command::Timer { number, due, path: path.clone() });
         number
     }
 

@@ -3,6 +3,7 @@
 use super::error::RunError;
 use super::event::{Command, End};
 use super::messages;
+use super::path::Path;
 use super::state::{Frame, Role, Stage, StepFrame};
 use super::steps::{self, Next};
 use super::trace::What;
@@ -65,7 +66,7 @@ impl Turn<'_> {
     /// cancel before it, except against a limit (R5).
     pub(super) fn fail_run(&mut self, error: RunError) {
         if self.state.failing.is_some() || (self.state.cancel.is_some() && error.catchable()) {
-            return self.trace("", What::Suppressed { error: (&error).into() });
+            return self.trace(&Path::RUN, What::Suppressed { error: (&error).into() });
         }
         self.state.failing = Some(error);
         self.cancel_strand(MAIN);
@@ -106,7 +107,7 @@ impl Turn<'_> {
     fn main_ended(&mut self, exit: Exit) {
         let exit = match (self.state.failing.take(), exit) {
             (Some(first), Exit::Error(error)) => {
-                self.trace("", What::Suppressed { error: (&error).into() });
+                self.trace(&Path::RUN, What::Suppressed { error: (&error).into() });
                 Exit::Error(first)
             }
             (Some(first), _) => Exit::Error(first),
@@ -118,10 +119,12 @@ impl Turn<'_> {
     pub(super) fn finish(&mut self, exit: Exit) {
         let end = match exit {
             Exit::Return(value) => End::Completed(value),
-            Exit::Value(_) | Exit::Break | Exit::Continue => match steps::check_result(self.plan, &Value::Null, "") {
-                Ok(()) => End::Completed(Value::Null),
-                Err(error) => End::Failed(error),
-            },
+            Exit::Value(_) | Exit::Break | Exit::Continue => {
+                match steps::check_result(self.plan, &Value::Null, &Path::RUN) {
+                    Ok(()) => End::Completed(Value::Null),
+                    Err(error) => End::Failed(error),
+                }
+            }
             Exit::Error(error) => End::Failed(error),
             Exit::Cancelled => End::Cancelled { reason: self.state.cancel.clone().unwrap_or_default() },
         };
@@ -132,9 +135,9 @@ impl Turn<'_> {
         };
         if !self.state.inbox.is_empty() {
             let signals = self.state.inbox.iter().map(|message| message.name.clone()).collect();
-            self.trace("", What::Unread { signals });
+            self.trace(&Path::RUN, What::Unread { signals });
         }
-        self.trace("", What::End { status, error });
+        self.trace(&Path::RUN, What::End { status, error });
         self.state.strands.clear();
         self.state.ready.clear();
         self.state.pending.clear();

@@ -6,8 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::owners::level;
 use super::schema::Schema;
 use super::{
-    Action, Activity, Catch, For, Http, Items, List, ListId, MAX_FROZEN, OnError, Plan, Retry, Signal, Step, StepId,
-    Update,
+    Action, Activity, Catch, For, Http, Items, List, ListId, MAX_FROZEN, OnError, Plan, Retry, Signal, Step, Update,
 };
 use crate::diagnostic::{Code, Diagnostic, Source, Span};
 use crate::syntax::verbs::{self, Awaited, WaitFor};
@@ -128,6 +127,9 @@ impl Lowering {
     }
 
     fn list(&mut self, steps: &[syntax::Step]) -> ListId {
+        // Its number is taken before those inside take theirs: the state of a run names it (R50).
+        let list = ListId(u32::try_from(self.lists.len()).unwrap_or(u32::MAX));
+        self.lists.push(List::default());
         let mut ids = Vec::with_capacity(steps.len());
         for step in steps {
             let inside = step.children().into_iter().map(|child| (child.role.to_string(), self.child(&child)));
@@ -160,12 +162,10 @@ impl Lowering {
             }
             ids.push(step.number);
         }
-        self.push(ids, BTreeSet::new())
-    }
-
-    fn push(&mut self, steps: Vec<StepId>, owned: BTreeSet<String>) -> ListId {
-        self.lists.push(List { steps, owned });
-        ListId(u32::try_from(self.lists.len() - 1).unwrap_or(u32::MAX))
+        if let Some(made) = self.lists.get_mut(list.0 as usize) {
+            made.steps = ids;
+        }
+        list
     }
 
     fn child(&mut self, child: &Child<'_>) -> ListId {

@@ -32,7 +32,9 @@ pub const ENGINE: u32 = 0;
 /// The largest frozen document, in bytes of its canonical form.
 pub const MAX_FROZEN: usize = 512 * 1024;
 
-/// Position of a list of steps in [`Plan::lists`].
+/// The number of a list of steps, in the order in which the frozen document has them, the steps of the process first,
+/// then handlers of signals, then those of updates; each before the lists inside it. The state of a run holds it, so the
+/// order is part of the language.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 #[serde(transparent)]
 pub struct ListId(pub u32);
@@ -199,6 +201,31 @@ impl Action {
             | Action::Break
             | Action::Continue
             | Action::Log(_) => Vec::new(),
+        }
+    }
+
+    /// Whether the list inside runs several times, each counted.
+    pub(crate) fn repeats(&self) -> bool {
+        match self {
+            Action::While { .. } | Action::For(_) => true,
+            Action::Set(_)
+            | Action::Http(_)
+            | Action::Activity(_)
+            | Action::Wait(_)
+            | Action::Until(_)
+            | Action::Receive { .. }
+            | Action::If { .. }
+            | Action::Switch(_)
+            | Action::Parallel { .. }
+            | Action::Race(_)
+            | Action::Try { .. }
+            | Action::Do(_)
+            | Action::Send { .. }
+            | Action::Return(_)
+            | Action::Fail { .. }
+            | Action::Break
+            | Action::Continue
+            | Action::Log(_) => false,
         }
     }
 
@@ -443,6 +470,10 @@ impl Plan {
     pub(crate) fn step(&self, id: StepId) -> Option<&Step> {
         self.steps.get(id.0 as usize)
     }
+    pub(crate) fn has_list(&self, id: ListId) -> bool {
+        self.lists.get(id.0 as usize).is_some()
+    }
+
     pub(crate) fn list(&self, id: ListId) -> &[StepId] {
         self.lists.get(id.0 as usize).map_or(&[], |list| list.steps.as_slice())
     }

@@ -13,10 +13,10 @@ use super::body::{answer, read};
 use super::problem::{MALFORMED, Problem, RUN_CANCELLED, RUN_EXISTS, RUN_FAILED, RUN_TERMINATED};
 use super::state::Service;
 use crate::catalog::Wanted;
-use crate::machine::{Refused, prepare};
-use crate::plan::{Duplicates, ENGINE, Plan};
+use crate::machine::{Position, Refused, prepare};
+use crate::plan::{Duplicates, Plan};
 use crate::temporal::{Ending, Filter, RunStatus, StartInput, TemporalError};
-use crate::value::{Time, Value, from_hex, to_hex, to_serde};
+use crate::value::{Time, Value, from_hex, to_hex, to_serde, to_value};
 
 /// How long a query for a position may take.
 const POSITION: StdDuration = StdDuration::from_secs(5);
@@ -111,17 +111,8 @@ async fn start_or_find(
     })?;
     let key = prepared.key;
     let id = format!("{process}.{key}");
-    let start = StartInput {
-        engine: ENGINE,
-        uid: uuid::Uuid::now_v7().to_string(),
-        process: process.to_owned(),
-        version: plan.version(),
-        key,
-        digest: plan.digest().to_owned(),
-        document: plan.canonical().to_owned(),
-        input: prepared.input,
-        chosen: Some(chosen.to_value()),
-    };
+    let uid = uuid::Uuid::now_v7().to_string();
+    let start = StartInput { chosen: Some(chosen.to_value()), ..StartInput::new(plan, uid, key, prepared.input) };
     let summary = format!("{process} v{}", plan.version());
     let temporal = service.temporal()?;
     let started = temporal.start(&id, &start, &summary).await?;
@@ -161,6 +152,7 @@ pub(super) async fn status(State(service): State<Service>, Path(id): Path<String
         match temporal.position(&id, POSITION).await {
             Ok(position) => {
                 fields.push(("waiting", Value::Bool(only_waits(&position))));
+                let position = to_value(&position).map_err(|e| TemporalError::NotUnderstood(e.to_string()))?;
                 fields.push(("position", position));
             }
             Err(TemporalError::NoWorker) => {
@@ -176,13 +168,8 @@ pub(super) async fn status(State(service): State<Service>, Path(id): Path<String
 }
 
 /// Whether nothing is under way but time.
-fn only_waits(position: &Value) -> bool {
-    match position {
-        Value::List(steps) => {
-            !steps.is_empty() && steps.iter().all(|s| s.get("verb").and_then(Value::as_text) == Some("wait"))
-        }
-        _ => false,
-    }
+fn only_waits(position: &[Position<String>]) -> bool {
+    !position.is_empty() && position.iter().all(Position::is_wait)
 }
 
 pub(super) async fn result(

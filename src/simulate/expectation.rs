@@ -2,9 +2,8 @@
 
 use super::host::{Replied, Report, Status};
 use super::scenario::{Expectation, Happening, ReplyExpectation, Scenario};
-use super::steps::is_step;
 use crate::diagnostic::Span;
-use crate::machine::{Refusal, RunError, UpdateOutcome, What};
+use crate::machine::{Path, Refusal, RunError, UpdateOutcome, What};
 use crate::value::{Value, to_json};
 
 /// Where expectation and run parted.
@@ -118,28 +117,32 @@ fn told(error: &RunError) -> String {
     format!("`{}`{at}{attempts}: {}", error.kind, error.message)
 }
 
+fn list(paths: &[&Path]) -> String {
+    paths.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
 /// The last steps of a way, which may be long.
-fn way(entered: &[&str]) -> String {
+fn way(entered: &[&Path]) -> String {
     const SHOWN: usize = 20;
     let shown = entered.get(entered.len().saturating_sub(SHOWN)..).unwrap_or_default();
-    format!("{}{}", if entered.len() > SHOWN { "…, " } else { "" }, shown.join(", "))
+    format!("{}{}", if entered.len() > SHOWN { "…, " } else { "" }, list(shown))
 }
 
 fn steps(expect: &Expectation, report: &Report, wrong: &mut Vec<Mismatch>) {
-    let entered: Vec<&str> =
-        report.trace.iter().filter(|(_, t)| t.what == What::Entered).map(|(_, t)| t.path.as_str()).collect();
+    let entered: Vec<&Path> =
+        report.trace.iter().filter(|(_, t)| t.what == What::Entered).map(|(_, t)| &t.path).collect();
     let (mut rest, mut last) = (entered.as_slice(), None);
     for (step, span) in &expect.path {
-        match rest.iter().position(|path| is_step(path, step)) {
+        match rest.iter().position(|path| path.is_named(step)) {
             Some(at) => {
                 last = rest.get(at).copied();
                 rest = rest.get(at + 1..).unwrap_or_default();
             }
             None => {
-                let known = entered.iter().any(|path| is_step(path, step));
+                let known = entered.iter().any(|path| path.is_named(step));
                 let why = if known { "not at this point" } else { "at all" };
                 // They parted at the step that was entered in its place, or where the way ended.
-                let parted = rest.first().copied().or(last).map(str::to_owned);
+                let parted = rest.first().copied().or(last).map(Path::to_string);
                 let message = format!("`{step}` was not entered {why}; the way was {}", way(&entered));
                 wrong.push(Mismatch { span: *span, message, step: parted });
                 break;
@@ -147,18 +150,18 @@ fn steps(expect: &Expectation, report: &Report, wrong: &mut Vec<Mismatch>) {
         }
     }
     for (step, span) in &expect.never {
-        if let Some(path) = entered.iter().find(|path| is_step(path, step)) {
+        if let Some(path) = entered.iter().find(|path| path.is_named(step)) {
             wrong.push(Mismatch {
                 span: *span,
                 message: format!("`{step}` was entered"),
-                step: Some((*path).to_owned()),
+                step: Some(path.to_string()),
             });
         }
     }
     for (step, span) in &expect.waiting_for {
-        if !report.waiting.iter().any(|p| is_step(&p.path, step)) {
-            let found: Vec<&str> = report.waiting.iter().map(|p| p.path.as_str()).collect();
-            let message = format!("the run does not wait at `{step}`; it waits at: {}", found.join(", "));
+        if !report.waiting.iter().any(|p| p.path.is_named(step)) {
+            let found: Vec<&Path> = report.waiting.iter().map(|position| &position.path).collect();
+            let message = format!("the run does not wait at `{step}`; it waits at: {}", list(&found));
             wrong.push(Mismatch { span: *span, message, step: report.stood() });
         }
     }
@@ -166,8 +169,8 @@ fn steps(expect: &Expectation, report: &Report, wrong: &mut Vec<Mismatch>) {
 
 fn calls(expect: &Expectation, report: &Report, wrong: &mut Vec<Mismatch>) {
     for (step, call, span) in &expect.calls {
-        let of_step: Vec<&(String, Value)> = report.attempts.iter().filter(|(path, _)| is_step(path, step)).collect();
-        let path = of_step.first().map(|(path, _)| path.clone());
+        let of_step: Vec<&(Path, Value)> = report.attempts.iter().filter(|(path, _)| path.is_named(step)).collect();
+        let path = of_step.first().map(|(path, _)| path.to_string());
         let mut differ =
             |message: String| wrong.push(Mismatch { span: *span, message, step: path.clone().or(report.stood()) });
         if let Some(times) = call.times
@@ -188,7 +191,7 @@ fn calls(expect: &Expectation, report: &Report, wrong: &mut Vec<Mismatch>) {
                 if !fits {
                     let (found, wanted) = (to_json(&found), to_json(wanted));
                     let message = format!("`{path}` was called with {part} {found}, expected {wanted}");
-                    wrong.push(Mismatch { span: *span, message, step: Some(path.clone()) });
+                    wrong.push(Mismatch { span: *span, message, step: Some(path.to_string()) });
                 }
             }
         }

@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use super::scenario::{Answer, Happening, Reaction, Scenario};
 use super::steps::most_particular;
 use crate::machine::{
-    ActivityRequest, Attempt, Call, CallError, CallOutcome, Command, End, ErrorType, Event, Own, Position, Prepared,
-    Refusal, RefusalKind, Refused, Reply, Request, Run, RunError, Send, State, Trace, UpdateOutcome, Verdict, What,
-    Work, apply, judge, next_attempt, positions, prepare, query, refusal, reply_of,
+    ActivityRequest, Attempt, Call, CallError, CallOutcome, Command, End, ErrorType, Event, Output, Own, Path,
+    Position, Prepared, Refusal, RefusalKind, Refused, Reply, Request, Run, RunError, Send, State, Trace,
+    UpdateOutcome, Verdict, What, Work, apply, judge, next_attempt, positions, prepare, query, refusal, reply_of,
 };
 use crate::plan::{Plan, example};
 use crate::value::{Duration, Time, Value};
@@ -42,7 +42,7 @@ impl Status {
 /// Which answer an attempt got: dealt here once, so that another host can be given the same cards (R53 d).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Deal {
-    pub path: String,
+    pub path: Path,
     pub attempt: u32,
     pub answer: Answer,
     pub began: Time,
@@ -78,7 +78,7 @@ pub struct Report {
     pub beside: Vec<(usize, Time, Beside)>,
     pub names: BTreeMap<String, Value>,
     /// Every attempt, in the order they began.
-    pub attempts: Vec<(String, Value)>,
+    pub attempts: Vec<(Path, Value)>,
     pub deals: Vec<Deal>,
     /// Where the run waits, if it does.
     pub waiting: Vec<Position>,
@@ -96,9 +96,9 @@ impl Report {
     /// The step that the run stood at when it ended, or waits at: the step of its error, else the last that was left.
     pub fn stood(&self) -> Option<String> {
         let failed = self.error.as_ref().map(|error| error.step.clone()).filter(|step| !step.is_empty());
-        let waits = self.waiting.first().map(|position| position.path.clone());
-        let left = self.trace.iter().rev().map(|(_, trace)| &trace.path).find(|path| !path.is_empty());
-        failed.or(waits).or_else(|| left.cloned())
+        let waits = self.waiting.first().map(|position| position.path.to_string());
+        let left = self.trace.iter().rev().map(|(_, trace)| &trace.path).find(|path| !path.is_run());
+        failed.or(waits).or_else(|| left.map(Path::to_string))
     }
 }
 
@@ -106,6 +106,30 @@ impl Report {
 pub enum Replied {
     Update(UpdateOutcome),
     Query(Result<Value, Refusal>),
+}
+
+/// One event as the machine was fed it, and what came of it.
+#[derive(Debug, Clone)]
+pub struct Fed {
+    pub now: Time,
+    pub event: Event,
+    pub output: Output,
+}
+
+/// A simulated run from the machine's side: the state before its first event, and all events.
+#[derive(Debug, Clone)]
+pub struct Recording {
+    pub start: State,
+    pub fed: Vec<Fed>,
+}
+
+/// Runs as [`simulate`] does, and keeps what the machine was fed.
+pub fn record(plan: &Plan, scenario: &Scenario) -> Result<Recording, Refused> {
+    let (mut host, _) = Host::begin(plan, scenario)?;
+    let start = host.state.clone();
+    host.fed = Some(Vec::new());
+    host.run(EVENTS);
+    Ok(Recording { start, fed: host.fed.unwrap_or_default() })
 }
 
 /// Runs until the run ends, nothing more can happen, or the scenario ends. Errors: an input that the service would
@@ -116,35 +140,7 @@ pub fn simulate(plan: &Plan, scenario: &Scenario) -> Result<Report, Refused> {
 
 /// The same, for so many events at most: a run that goes on after them is reported as it stands.
 pub fn simulate_within(plan: &Plan, scenario: &Scenario, events: usize) -> Result<Report, Refused> {
-    let Prepared { key, input } = prepare(plan, scenario.input.clone(), None)?;
-    let run = Run {
-        id: format!("{}.{key}", plan.process()),
-        uid: "00000000-0000-7000-8000-000000000000".to_owned(),
-        key: key.clone(),
-        process: plan.process().to_owned(),
-        version: plan.version(),
-    };
-    let mut host = Host {
-        plan,
-        scenario,
-        state: State::new(run, input),
-        now: scenario.at,
-        queue: BTreeMap::new(),
-        of_commands: BTreeMap::new(),
-        calls: BTreeMap::new(),
-        outcomes: BTreeMap::new(),
-        used: BTreeMap::new(),
-        trace: Vec::new(),
-        beside: Vec::new(),
-        attempts: Vec::new(),
-        deals: Vec::new(),
-        happenings: scenario.timeline.iter().flat_map(|entry| &entry.together).collect(),
-        replies: BTreeMap::new(),
-        refusals: BTreeMap::new(),
-        unfinished: false,
-        held: None,
-        last: scenario.at,
-    };
+    let (mut host, key) = Host::begin(plan, scenario)?;
     host.run(events);
     Ok(host.report(key))
 }
@@ -211,16 +207,58 @@ struct Host<'a> {
     used: BTreeMap<String, usize>,
     trace: Vec<(Time, Trace)>,
     beside: Vec<(usize, Time, Beside)>,
-    attempts: Vec<(String, Value)>,
+    attempts: Vec<(Path, Value)>,
     deals: Vec<Deal>,
     /// All that happens in the timeline, in order.
     happenings: Vec<&'a Happening>,
     replies: BTreeMap<usize, Replied>,
     refusals: BTreeMap<usize, Refusal>,
     unfinished: bool,
+    /// The updates that the machine has not answered, by number, with their place in the timeline.
+    updates: BTreeMap<u64, usize>,
     /// What has come while the worker is down.
     held: Option<Vec<Slot>>,
     last: Time,
+    /// Where somebody wants to know: what the machine was fed.
+    fed: Option<Vec<Fed>>,
+}
+
+impl<'a> Host<'a> {
+    /// The run of a scenario before its first event, and its business key.
+    fn begin(plan: &'a Plan, scenario: &'a Scenario) -> Result<(Host<'a>, String), Refused> {
+        let Prepared { key, input } = prepare(plan, scenario.input.clone(), None)?;
+        let run = Run {
+            id: format!("{}.{key}", plan.process()),
+            uid: "00000000-0000-7000-8000-000000000000".to_owned(),
+            key: key.clone(),
+            process: plan.process().to_owned(),
+            version: plan.version(),
+        };
+        let host = Host {
+            plan,
+            scenario,
+            state: State::new(run, input),
+            now: scenario.at,
+            queue: BTreeMap::new(),
+            of_commands: BTreeMap::new(),
+            calls: BTreeMap::new(),
+            outcomes: BTreeMap::new(),
+            used: BTreeMap::new(),
+            trace: Vec::new(),
+            beside: Vec::new(),
+            attempts: Vec::new(),
+            deals: Vec::new(),
+            happenings: scenario.timeline.iter().flat_map(|entry| &entry.together).collect(),
+            replies: BTreeMap::new(),
+            refusals: BTreeMap::new(),
+            unfinished: false,
+            updates: BTreeMap::new(),
+            held: None,
+            last: scenario.at,
+            fed: None,
+        };
+        Ok((host, key))
+    }
 }
 
 impl Host<'_> {
@@ -342,6 +380,7 @@ impl Host<'_> {
                 continue;
             }
             self.last = self.now;
+            let told = self.fed.is_some().then(|| event.clone());
             let output = apply(self.plan, &mut self.state, self.now, event);
             if let Some(signal) = signal {
                 for trace in &output.trace {
@@ -355,6 +394,9 @@ impl Host<'_> {
                         _ => {}
                     }
                 }
+            }
+            if let (Some(fed), Some(event)) = (&mut self.fed, told) {
+                fed.push(Fed { now: self.now, event, output: output.clone() });
             }
             self.trace.extend(output.trace.into_iter().map(|t| (self.now, t)));
             for command in output.commands {
@@ -381,7 +423,10 @@ impl Host<'_> {
                         self.note(Beside::Refused(at));
                         None
                     }
-                    None => Some(Event::Update { number, name, payload, id }),
+                    None => {
+                        self.updates.insert(self.state.next_update(), at);
+                        Some(Event::Update { name, payload, id })
+                    }
                 }
             }
             _ => None,
@@ -397,8 +442,9 @@ impl Host<'_> {
                 self.schedule(self.now, Class::AttemptBegins, number);
             }
             Command::Send(send) => self.send(&send),
-            Command::Answer { update, outcome } => {
-                if let Ok(at) = usize::try_from(update) {
+            Command::Answer { update, .. } => {
+                let outcome = self.state.take_answer(update);
+                if let Some((at, outcome)) = self.updates.remove(&update).zip(outcome) {
                     self.replies.insert(at, Replied::Update(outcome));
                 }
             }
@@ -561,7 +607,7 @@ impl Host<'_> {
 
 /// The next answer for a step, by the most particular of the names that mean it; the last of a list repeats. Not listed
 /// is `ok`, with a reply that fits the step's `reply` where one can be made up.
-fn deal(plan: &Plan, scenario: &Scenario, used: &mut BTreeMap<String, usize>, path: &str) -> Answer {
+fn deal(plan: &Plan, scenario: &Scenario, used: &mut BTreeMap<String, usize>, path: &Path) -> Answer {
     let name = most_particular(path, scenario.answers.keys().map(String::as_str));
     let Some((name, answers)) = name.and_then(|name| scenario.answers.get_key_value(name)) else {
         let made = reply_of(plan, path).and_then(|schema| example(Some(schema)));

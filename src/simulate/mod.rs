@@ -12,7 +12,7 @@ mod story;
 
 pub use expectation::{Mismatch, check};
 pub use fit::{input_misfits, misfits, says_nothing};
-pub use host::{Beside, Deal, Replied, Report, Status, simulate, simulate_within};
+pub use host::{Beside, Deal, Fed, Recording, Replied, Report, Status, record, simulate, simulate_within};
 pub use read::{read_scenario, scenario_from};
 pub use scenario::{
     Answer, AnswerForm, AnswerPlaces, CallExpectation, Entry, Expectation, Happening, HappeningPlace, Places, Reaction,

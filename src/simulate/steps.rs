@@ -2,38 +2,21 @@
 //! plan a name means.
 
 use crate::expression::similar;
-use crate::plan::{Action, ListId, Plan, Step};
+use crate::machine::{Between, Path, passages};
+use crate::plan::{ListId, Plan, Step};
 
 /// Names that a complaint lists at most.
 const LISTED: usize = 12;
 
-/// Whether a path is an activation of a step: named by its id, by the end of its path, or by its id and its counters,
-/// as in `ship.1` for the second item of a loop.
-pub(super) fn is_step(path: &str, step: &str) -> bool {
-    ends_with(path, step) || counted(path) == step
-}
-
-/// Whether the last parts of a path are these.
-fn ends_with(path: &str, end: &str) -> bool {
-    path.strip_suffix(end).is_some_and(|before| before.is_empty() || before.ends_with('.'))
-}
-
-/// `each.1.ship` as `ship.1`, `book.0.pages.3.page` as `page.0.3`: the step, then the counters around it.
-fn counted(path: &str) -> String {
-    let (around, step) = path.rsplit_once('.').unwrap_or(("", path));
-    let counters = around.split('.').filter(|part| is_number(part));
-    std::iter::once(step).chain(counters).collect::<Vec<_>>().join(".")
-}
-
 /// The most particular of some names for a path: the path itself, the id with its counters, the longest end, the id.
-pub(super) fn most_particular<'a>(path: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let counters = counted(path);
+pub(super) fn most_particular<'a>(path: &Path, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let (whole, counters) = (path.to_string(), path.counted());
     let rank = |name: &str| {
         let parts = name.split('.').count();
-        let is_counted = parts > 1 && name == counters;
-        (name == path, is_counted, parts)
+        let is_counted = parts > 1 && counters.as_deref() == Some(name);
+        (name == whole, is_counted, parts)
     };
-    names.filter(|name| is_step(path, name)).max_by_key(|name| rank(name))
+    names.filter(|name| path.is_named(name)).max_by_key(|name| rank(name))
 }
 
 pub(super) fn is_number(part: &str) -> bool {
@@ -88,7 +71,12 @@ impl<'a> Steps<'a> {
         for step in plan.list(list).iter().filter_map(|id| plan.step(*id)) {
             let path = [around, &[Part::Name(&step.segment)]].concat();
             self.0.push((path.clone(), step));
-            for (between, list) in inside(step) {
+            for (between, list) in passages(step) {
+                let between = match between {
+                    Between::Nothing => None,
+                    Between::Counter => Some(Part::Number),
+                    Between::Branch(name) => Some(Part::Name(name)),
+                };
                 let around: Vec<Part<'a>> = path.iter().copied().chain(between).collect();
                 self.list(plan, list, &around);
             }
@@ -150,40 +138,6 @@ fn fits(path: &[Part<'_>], name: &[&str]) -> bool {
         last.fits(first) && numbers.len() == counters && numbers.iter().all(|number| is_number(number))
     });
     end || counted
-}
-
-/// The lists inside a step, with what stands in a path between the step and theirs.
-fn inside(step: &Step) -> Vec<(Option<Part<'_>>, ListId)> {
-    let mut lists: Vec<(Option<Part<'_>>, ListId)> = step.on_timeout.map(|list| (None, list)).into_iter().collect();
-    match &step.action {
-        Action::If { then, otherwise, .. } => {
-            lists.extend([*then].into_iter().chain(*otherwise).map(|list| (None, list)));
-        }
-        Action::Switch(ways) => lists.extend(ways.iter().map(|(_, list)| (None, *list))),
-        Action::Do(list) => lists.push((None, *list)),
-        Action::Try { body, catches, finally } => {
-            let all = [*body].into_iter().chain(catches.iter().map(|c| c.body)).chain(*finally);
-            lists.extend(all.map(|list| (None, list)));
-        }
-        Action::While { body, .. } => lists.push((Some(Part::Number), *body)),
-        Action::For(each) => lists.push((Some(Part::Number), each.body)),
-        Action::Parallel { branches, .. } | Action::Race(branches) => {
-            lists.extend(branches.iter().map(|(name, list)| (Some(Part::Name(name)), *list)));
-        }
-        Action::Set(_)
-        | Action::Http(_)
-        | Action::Activity(_)
-        | Action::Wait(_)
-        | Action::Until(_)
-        | Action::Receive { .. }
-        | Action::Send { .. }
-        | Action::Return(_)
-        | Action::Fail { .. }
-        | Action::Break
-        | Action::Continue
-        | Action::Log(_) => {}
-    }
-    lists
 }
 
 #[cfg(test)]
@@ -260,12 +214,14 @@ steps:
 
     #[test]
     fn of_many_names_the_most_particular_counts() {
-        let path = "outer.each.1.pay";
+        use crate::machine::Part::{Counter, Step};
+        let step = |name: &str| Step(name.to_owned());
+        let path: Path = [step("outer"), step("each"), Counter(1), step("pay")].into_iter().collect();
         let names = ["pay", "each.1.pay", "outer.each.1.pay", "pay.1", "1.pay", "other.pay"];
-        assert_eq!(most_particular(path, names.into_iter()), Some("outer.each.1.pay"));
-        assert_eq!(most_particular(path, ["pay", "each.1.pay", "pay.1"].into_iter()), Some("pay.1"));
-        assert_eq!(most_particular(path, ["pay", "1.pay", "each.1.pay"].into_iter()), Some("each.1.pay"));
-        assert_eq!(most_particular(path, ["pay", "inner.pay"].into_iter()), Some("pay"));
-        assert_eq!(most_particular(path, ["ay", "pay.2"].into_iter()), None);
+        assert_eq!(most_particular(&path, names.into_iter()), Some("outer.each.1.pay"));
+        assert_eq!(most_particular(&path, ["pay", "each.1.pay", "pay.1"].into_iter()), Some("pay.1"));
+        assert_eq!(most_particular(&path, ["pay", "1.pay", "each.1.pay"].into_iter()), Some("each.1.pay"));
+        assert_eq!(most_particular(&path, ["pay", "inner.pay"].into_iter()), Some("pay"));
+        assert_eq!(most_particular(&path, ["ay", "pay.2"].into_iter()), None);
     }
 }

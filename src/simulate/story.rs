@@ -7,7 +7,7 @@ use serde_json::{Map, Value as Json};
 
 use super::host::{Beside, Deal, Replied, Report, Status};
 use super::scenario::{Happening, Reaction, Scenario};
-use crate::machine::{Fault, Position, Shown, Trace, UpdateOutcome, What, is_pause};
+use crate::machine::{Fault, Path, Position, Shown, Trace, UpdateOutcome, What, is_pause};
 use crate::plan::Plan;
 use crate::value::{Duration, Time, Value, to_json, to_serde};
 
@@ -59,21 +59,21 @@ struct Teller<'a> {
     report: &'a Report,
     happenings: Vec<&'a Happening>,
     /// The request of each call, by its path.
-    requests: BTreeMap<&'a str, &'a Value>,
+    requests: BTreeMap<&'a Path, &'a Value>,
     /// The attempt that was the last of its call.
-    last: BTreeMap<&'a str, &'a Deal>,
+    last: BTreeMap<&'a Path, &'a Deal>,
 }
 
 impl<'a> Teller<'a> {
     fn new(plan: &'a Plan, scenario: &'a Scenario, report: &'a Report) -> Teller<'a> {
-        let requests = report.attempts.iter().map(|(path, request)| (path.as_str(), request)).collect();
-        let last = report.deals.iter().map(|deal| (deal.path.as_str(), deal)).collect();
+        let requests = report.attempts.iter().map(|(path, request)| (path, request)).collect();
+        let last = report.deals.iter().map(|deal| (&deal.path, deal)).collect();
         let happenings = scenario.timeline.iter().flat_map(|entry| &entry.together).collect();
         Teller { plan, report, happenings, requests, last }
     }
 
     fn line(&self, at: Time, trace: &Trace) -> Line {
-        let path = trace.path.as_str();
+        let path = &trace.path;
         let json = serde_json::to_value(trace).unwrap_or_default();
         let mut parts = match json {
             Json::Object(parts) => parts,
@@ -82,11 +82,11 @@ impl<'a> Teller<'a> {
         parts.remove("path");
         let what = parts.remove("what").and_then(|what| Some(what.as_str()?.to_owned())).unwrap_or_default();
         let words = self.words(at, path, &trace.what, &mut parts);
-        Line { at, path: path.to_owned(), words, what, parts }
+        Line { at, path: path.to_string(), words, what, parts }
     }
 
     /// The words of a line; what they have beyond the trace goes into its parts.
-    fn words(&self, at: Time, path: &str, what: &What, parts: &mut Map<String, Json>) -> Option<String> {
+    fn words(&self, at: Time, path: &Path, what: &What, parts: &mut Map<String, Json>) -> Option<String> {
         Some(match what {
             What::Entered => return None,
             What::Called { .. } => match self.requests.get(path) {
@@ -181,7 +181,7 @@ impl<'a> Teller<'a> {
                 let next = deal.next.map_or_else(String::new, |next| next.to_string());
                 parts.insert("next".to_owned(), next.as_str().into());
                 let words = format!("attempt {} answered {answer}, the next at {next}", deal.attempt);
-                line(&deal.path, "attempt", words, parts)
+                line(&deal.path.to_string(), "attempt", words, parts)
             }
             Beside::Queried(number) => {
                 let name = self.name(number);
@@ -226,7 +226,7 @@ impl<'a> Teller<'a> {
             Value::Null => String::new(),
             value => format!(" {}", short(&to_json(value))),
         };
-        let of_http = self.requests.get(deal.path.as_str()).is_some_and(|request| request.get("method").is_some());
+        let of_http = self.requests.get(&deal.path).is_some_and(|request| request.get("method").is_some());
         let (status, value) = match &deal.answer.reaction {
             Reaction::Reply { status, body, .. } => (*status, body),
             Reaction::Value(value) => (200, value),
@@ -263,7 +263,7 @@ fn waiting(at: Time, position: &Position) -> Line {
         format!(" until {until}")
     });
     let words = format!("waits for {}{until}", position.waits_for);
-    Line { at, path: position.path.clone(), words: Some(words), what: "waits".to_owned(), parts }
+    Line { at, path: position.path.to_string(), words: Some(words), what: "waits".to_owned(), parts }
 }
 
 /// What the other side sees of a request; how it is tried and judged is ours.

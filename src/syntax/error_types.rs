@@ -116,6 +116,8 @@ own! {
         "more than 100000 steps, rounds and items, or 2000000 operations, without a wait";
     LimitState = "limit.state", Run, false, false, "a run that would carry more than 1 MiB from one event to the next";
     LimitInbox = "limit.inbox", Run, false, false, "more than 2000 unread messages, or 512 KiB of them";
+    LimitHistory = "limit.history", Run, false, false,
+        "a run whose history is full before the calls that are out have ended";
 }
 
 /// The type of an error, as it stands in `error.type`.

@@ -304,7 +304,7 @@ macro_rules! verb {
         }
 
         impl $name {
-            pub(in crate::syntax) const VERB: $crate::syntax::keys::Verb =
+            pub(crate) const VERB: $crate::syntax::keys::Verb =
                 $entry.beside(&[$($key),*], |own, _fields| {
                     $crate::syntax::action::Action::$name(Box::new($name {
                         $own: own.part(),

@@ -17,6 +17,7 @@ use temporalio_common::protos::temporal::api::history::v1::{HistoryEvent, histor
 use temporalio_common::protos::temporal::api::operatorservice::v1::{
     AddSearchAttributesRequest, ListSearchAttributesRequest,
 };
+use temporalio_common::protos::temporal::api::workflow::v1::WorkflowExecutionInfo;
 use temporalio_common::protos::temporal::api::workflowservice::v1::{
     DescribeWorkflowExecutionRequest, GetSystemInfoRequest, GetWorkflowExecutionHistoryRequest,
     ListWorkflowExecutionsRequest, RequestCancelWorkflowExecutionRequest, TerminateWorkflowExecutionRequest,
@@ -26,7 +27,7 @@ use tonic::{Code, Request, Status};
 use url::Url;
 
 use super::wire::{self, StartInput};
-use super::workflow::WORKFLOW;
+use super::workflow::{STARTED, WORKFLOW};
 use crate::value::Value;
 
 const PROCESS: SearchAttributeKey<String> = SearchAttributeKey::keyword("FermataProcess");
@@ -274,6 +275,12 @@ impl Temporal {
         match self.client.start_workflow(UntypedWorkflow::new(WORKFLOW), wire::raw(start.to_json()), options).await {
             Ok(handle) => Ok(Started { run_id: handle.info().run_id.clone().unwrap_or_default(), created: true }),
             Err(WorkflowStartError::AlreadyStarted { run_id: Some(run_id), .. }) => {
+                // The server names the execution that is open now; the run is known by its first.
+                let run_id = match self.describe(id).await {
+                    Ok(description) => description.run_id,
+                    Err(TemporalError::NotFound) => run_id,
+                    Err(other) => return Err(other),
+                };
                 Ok(Started { run_id, created: false })
             }
             Err(WorkflowStartError::AlreadyStarted { source, .. } | WorkflowStartError::Rpc(source)) => {
@@ -296,14 +303,7 @@ impl Temporal {
         if info.r#type.as_ref().is_some_and(|t| t.name != WORKFLOW) {
             return Err(TemporalError::NotFound); // another application's workflow
         }
-        let run_id = info.execution.as_ref().map(|e| e.run_id.clone()).unwrap_or_default();
-        Ok(Description {
-            status: RunStatus::from_server(info.status),
-            run_id: if info.first_run_id.is_empty() { run_id } else { info.first_run_id },
-            started: info.start_time.as_ref().map_or(0, |t| millis(t.seconds, t.nanos)),
-            closed: info.close_time.as_ref().map(|t| millis(t.seconds, t.nanos)),
-            events: u64::try_from(info.history_length).unwrap_or(0),
-        })
+        Ok(described(&info))
     }
 
     /// The start input of a run, from its first event: neither files nor a worker are needed.
@@ -346,9 +346,40 @@ impl Temporal {
         }
     }
 
+    /// The histories of a run, the first one first. Errors: one of them is forgotten.
+    pub(super) async fn histories(&self, id: &str) -> Result<Vec<Vec<HistoryEvent>>, TemporalError> {
+        let (mut histories, mut execution) = (Vec::new(), Self::execution(id));
+        while let Some(one) = execution.take() {
+            let events = self.history_of(one, HistoryEventFilterType::AllEvent, false, None).await?;
+            let before = events.first().and_then(|event| match event.attributes.as_ref()? {
+                Attributes::WorkflowExecutionStartedEventAttributes(started) => {
+                    Some(started.continued_execution_run_id.clone()).filter(|run_id| !run_id.is_empty())
+                }
+                _ => None,
+            });
+            execution = before.map(|run_id| WorkflowExecution { workflow_id: id.to_owned(), run_id });
+            histories.push(events);
+        }
+        histories.reverse();
+        Ok(histories)
+    }
+
     async fn history(
         &self,
         id: &str,
+        filter: HistoryEventFilterType,
+        wait: bool,
+        most: Option<usize>,
+    ) -> Result<Vec<HistoryEvent>, TemporalError> {
+        match Self::execution(id) {
+            Some(execution) => self.history_of(execution, filter, wait, most).await,
+            None => Ok(Vec::new()),
+        }
+    }
+
+    async fn history_of(
+        &self,
+        execution: WorkflowExecution,
         filter: HistoryEventFilterType,
         wait: bool,
         most: Option<usize>,
@@ -358,7 +389,7 @@ impl Temporal {
         loop {
             let request = GetWorkflowExecutionHistoryRequest {
                 namespace: self.namespace.clone(),
-                execution: Self::execution(id),
+                execution: Some(execution.clone()),
                 maximum_page_size: most.and_then(|m| i32::try_from(m).ok()).unwrap_or(0),
                 next_page_token: token,
                 wait_new_event: wait,
@@ -417,7 +448,9 @@ impl Temporal {
         token: Vec<u8>,
     ) -> Result<(Vec<Listed>, Vec<u8>), TemporalError> {
         let quoted = |text: &str| format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""));
-        let mut parts = vec![format!("WorkflowType = \"{WORKFLOW}\"")];
+        // Of a run that has crossed, only the execution in which it goes on.
+        let mut parts =
+            vec![format!("WorkflowType = \"{WORKFLOW}\""), "ExecutionStatus != \"ContinuedAsNew\"".to_owned()];
         parts.extend(filter.process.as_ref().map(|p| format!("FermataProcess = {}", quoted(p))));
         parts.extend(filter.version.map(|v| format!("FermataVersion = {v}")));
         parts.extend(filter.key.as_ref().map(|k| format!("FermataKey = {}", quoted(k))));
@@ -435,6 +468,7 @@ impl Temporal {
             .executions
             .into_iter()
             .map(|info| {
+                let description = described(&info);
                 let attributes = info.search_attributes.map(|s| s.indexed_fields).unwrap_or_default();
                 let attribute = |name: &str| {
                     attributes.get(name).and_then(|p| wire::value(std::slice::from_ref(p)).ok()).unwrap_or_default()
@@ -448,17 +482,29 @@ impl Temporal {
                         _ => 0,
                     },
                     key: attribute("FermataKey").to_display(),
-                    description: Description {
-                        status: RunStatus::from_server(info.status),
-                        run_id: if info.first_run_id.is_empty() { execution.run_id } else { info.first_run_id },
-                        started: info.start_time.as_ref().map_or(0, |t| millis(t.seconds, t.nanos)),
-                        closed: info.close_time.as_ref().map(|t| millis(t.seconds, t.nanos)),
-                        events: u64::try_from(info.history_length).unwrap_or(0),
-                    },
+                    description,
                 }
             })
             .collect();
         Ok((runs, answer.next_page_token))
+    }
+}
+
+/// A run by the execution in which it is now.
+fn described(info: &WorkflowExecutionInfo) -> Description {
+    let run_id = info.execution.as_ref().map(|e| e.run_id.clone()).unwrap_or_default();
+    // Of a run that has crossed, its own beginning; the executions before may be forgotten.
+    let began = info.memo.as_ref().and_then(|memo| wire::value(std::slice::from_ref(memo.fields.get(STARTED)?)).ok());
+    let began = match began {
+        Some(Value::Number(millis)) => i64::try_from(millis).ok(),
+        _ => None,
+    };
+    Description {
+        status: RunStatus::from_server(info.status),
+        run_id: if info.first_run_id.is_empty() { run_id } else { info.first_run_id.clone() },
+        started: began.or_else(|| info.start_time.as_ref().map(|t| millis(t.seconds, t.nanos))).unwrap_or(0),
+        closed: info.close_time.as_ref().map(|t| millis(t.seconds, t.nanos)),
+        events: u64::try_from(info.history_length).unwrap_or(0),
     }
 }
 

@@ -6,9 +6,9 @@ use futures::StreamExt;
 
 use super::client::{Filter, Listed, RunStatus, Temporal, TemporalError};
 use super::clock::now;
-use crate::machine::Armed;
+use crate::machine::Path;
+use crate::plan::Plan;
 use crate::review::{Counts, Live, Mover, NOT_KNOWN, Review, Side, Standing};
-use crate::value::Value;
 
 /// Runs that are asked at the same time.
 const AT_ONCE: usize = 32;
@@ -21,7 +21,7 @@ const ANSWER: StdDuration = StdDuration::from_secs(10);
 pub struct Judged {
     pub id: String,
     /// The activation paths at which it is suspended.
-    pub places: Vec<String>,
+    pub places: Vec<Path>,
     /// Errors: it could not be asked, with the reason.
     pub live: Result<Live, String>,
 }
@@ -85,9 +85,8 @@ impl Temporal {
         let runs = open_runs(self, old).await?;
         let total = runs.len();
         let mover = Mover::new(old, new);
-        let digest = old.plan.digest();
-        let mut asked =
-            futures::stream::iter(runs.into_iter().map(|run| one(self, &mover, digest, run))).buffer_unordered(AT_ONCE);
+        let mut asked = futures::stream::iter(runs.into_iter().map(|run| one(self, &mover, &old.plan, run)))
+            .buffer_unordered(AT_ONCE);
         let mut all = Vec::with_capacity(total);
         while let Some(found) = asked.next().await {
             all.extend(found);
@@ -117,14 +116,14 @@ async fn open_runs(temporal: &Temporal, old: &Side) -> Result<Vec<Listed>, Tempo
 }
 
 /// `None`: the run has ended meanwhile, or is of another definition with the same number.
-async fn one(temporal: &Temporal, mover: &Mover<'_>, digest: &str, run: Listed) -> Option<Judged> {
+async fn one(temporal: &Temporal, mover: &Mover<'_>, plan: &Plan, run: Listed) -> Option<Judged> {
     let asked = |places, live| Some(Judged { id: run.id.clone(), places, live });
     let start = match temporal.start_input(&run.id).await {
         Ok(start) => start,
         Err(TemporalError::NotFound) => return None,
         Err(error) => return asked(Vec::new(), Err(error.to_string())),
     };
-    if start.digest != digest {
+    if start.digest != plan.digest() {
         return None;
     }
     let position = match temporal.position(&run.id, ANSWER).await {
@@ -132,15 +131,14 @@ async fn one(temporal: &Temporal, mover: &Mover<'_>, digest: &str, run: Listed) 
         Err(TemporalError::NotFound) => return None,
         Err(error) => return asked(Vec::new(), Err(error.to_string())),
     };
-    let Value::List(steps) = position else { return asked(Vec::new(), Err("its place is not understood".to_owned())) };
-    let standing = |step: &Value| {
-        let armed = match step.get("armed") {
-            Some(Value::List(armed)) => armed.iter().filter_map(Armed::from_value).collect(),
-            _ => Vec::new(),
-        };
-        Some(Standing { path: step.get("path")?.to_display(), armed })
-    };
-    let places: Vec<Standing> = steps.iter().filter_map(standing).collect();
+    let mut places = Vec::with_capacity(position.len());
+    for position in position {
+        let path = position.path.clone();
+        match position.of(plan) {
+            Some(position) => places.push(Standing { path: position.path, armed: position.armed }),
+            None => return asked(Vec::new(), Err(format!("nothing in the definition stands at `{path}`"))),
+        }
+    }
     let live = mover.judge(&places, &start.input, now());
     asked(places.into_iter().map(|place| place.path).collect(), Ok(live))
 }

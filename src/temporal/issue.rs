@@ -14,7 +14,7 @@ use temporalio_sdk::{
 };
 
 use super::request::HttpCall;
-use super::wire;
+use super::wire::{self, HttpAnswer, HttpFailure, HttpWork, WireError};
 use super::workflow::{FermataRun, Host, std_millis};
 use crate::machine::{Call, CallError, CallOutcome, Command, ErrorType, Event, Own, Send, Work};
 use crate::value::{Value, sha256, to_json};
@@ -32,7 +32,7 @@ const LONGEST: StdDuration = StdDuration::from_secs(100 * 366 * 86_400);
 /// Class, due, number.
 pub(super) type Key = (u8, i64, u64);
 /// Answers of calls, by number.
-const RESULT: u8 = 0;
+pub(super) const RESULT: u8 = 0;
 /// Timers, by due time and number.
 const TIMER: u8 = 1;
 
@@ -50,7 +50,7 @@ pub(super) fn issue<'a>(ctx: &'a WorkflowContext<Host>, out: &mut BTreeMap<Key, 
         Command::Send(send) => issue_send(ctx, token.clone(), *send),
         Command::Timer { number, due, path } => {
             let mut left = ctx.state(|host| host.server_wait(due.millis()));
-            let (summary, cancelled) = (cut(&path), token.clone());
+            let (summary, cancelled) = (cut(&path.to_string()), token.clone());
             let timer = move |wait: StdDuration| {
                 let options = TimerOptions::builder(wait.min(LONGEST)).cancellation_token(cancelled.clone());
                 ctx.timer(options.summary(summary.clone()).build())
@@ -99,7 +99,8 @@ fn issue_call<'a>(
         schedule_to_close: if paced { total.max(StdDuration::from_secs(120)) } else { total },
         start_to_close: if paced { StdDuration::from_secs(60) } else { attempt + grace },
     };
-    let id = cut(&call.path);
+    let path = call.path.to_string();
+    let id = cut(&path);
     let options = ActivityOptions::with_close_timeouts(timeouts)
         .retry_policy(policy(&call.work))
         .cancellation_type(ActivityCancellationType::TryCancel)
@@ -108,17 +109,17 @@ fn issue_call<'a>(
     let event = match call.work {
         Work::Http(request) => {
             let summary = cut(&format!("{} {} {}", request.service, request.method, request.path));
-            let input = Value::map([
-                ("path", Value::text(call.path)),
-                ("idempotencyKey", Value::text(call.idempotency_key)),
-                ("request", request.to_value()),
-            ]);
+            let work = HttpWork { path, idempotency_key: call.idempotency_key, request };
+            let input = match wire::written(&work) {
+                Ok(input) => input,
+                Err(error) => return ((RESULT, 0, number), refused(number, &error)),
+            };
             let options = options.heartbeat_timeout(HEARTBEAT).summary(summary).build();
-            let answer = ctx.execute_activity(HttpCall, wire::raw_value(&input), options);
+            let answer = ctx.execute_activity(HttpCall, input, options);
             answer.map(move |result| Event::Answered { call: number, outcome: outcome(result) }).boxed_local()
         }
         Work::Activity(activity) => {
-            let options = options.task_queue(activity.queue).summary(cut(&call.path)).build();
+            let options = options.task_queue(activity.queue).summary(cut(&path)).build();
             let args = activity.args.iter().map(|arg| wire::payload(to_json(arg))).collect();
             let answer = ctx.execute_activity(UntypedActivity::new(activity.name), RawValue::new(args), options);
             let most = activity.retry.attempts;
@@ -126,6 +127,13 @@ fn issue_call<'a>(
         }
     };
     ((RESULT, 0, number), event)
+}
+
+/// The outcome of a call that cannot be handed over.
+fn refused(number: u64, error: &WireError) -> LocalBoxFuture<'static, Event> {
+    let error = CallError { kind: Own::HttpRefused.into(), message: error.to_string(), details: Value::Null };
+    let outcome = CallOutcome { result: Err(error), attempts: None };
+    std::future::ready(Event::Answered { call: number, outcome }).boxed_local()
 }
 
 fn policy(work: &Work) -> RetryPolicy {
@@ -198,26 +206,20 @@ fn outcome(result: Result<RawValue, ActivityExecutionError>) -> CallOutcome {
         result: Err(CallError { kind: kind.into(), message, details: Value::Null }),
         attempts: None,
     };
-    let attempts = |value: &Value| match value.get("attempts") {
-        Some(Value::Number(n)) => u32::try_from(*n).ok(),
-        _ => None,
-    };
     match result {
-        Ok(raw) => match wire::value(&raw.payloads) {
-            Ok(value) => {
-                CallOutcome { attempts: attempts(&value), result: Ok(value.get("reply").cloned().unwrap_or_default()) }
-            }
+        Ok(raw) => match wire::read::<HttpAnswer>(&raw.payloads) {
+            Ok(answer) => CallOutcome { attempts: Some(answer.attempts), result: Ok(answer.reply) },
             Err(error) => failed(Own::HttpInvalidReply, error.to_string()),
         },
         Err(ActivityExecutionError::Failed(failure)) => match failure.cause() {
             Some(IncomingError::Application(application)) => {
-                let details = application.raw_details().map(wire::value).and_then(Result::ok).unwrap_or_default();
+                let failure = application.raw_details().and_then(|raw| wire::read::<HttpFailure>(raw).ok());
                 CallOutcome {
-                    attempts: attempts(&details),
+                    attempts: failure.as_ref().map(|failure| failure.attempts),
                     result: Err(CallError {
                         kind: application.type_name().map_or(Own::HttpUnreachable.into(), ErrorType::named),
                         message: application.source_error().to_string(),
-                        details: details.get("details").cloned().unwrap_or_default(),
+                        details: failure.map(|failure| failure.details).unwrap_or_default(),
                     }),
                 }
             }

@@ -5,6 +5,8 @@ use std::time::Duration as StdDuration;
 use temporalio_client::errors::WorkflowUpdateError;
 use temporalio_client::{UntypedUpdate, UntypedWorkflow, WorkflowExecuteUpdateOptions};
 use temporalio_common::protos::temporal::api::common::v1::{Header, Payloads};
+use temporalio_common::protos::temporal::api::failure::v1::Failure;
+use temporalio_common::protos::temporal::api::failure::v1::failure::FailureInfo;
 use temporalio_common::protos::temporal::api::query::v1::WorkflowQuery;
 use temporalio_common::protos::temporal::api::update::v1::UpdateRef;
 use temporalio_common::protos::temporal::api::workflowservice::v1::{
@@ -15,8 +17,8 @@ use tonic::{Code, Request};
 use super::client::{Temporal, TemporalError, broken};
 use super::wire::{self, UpdateInput};
 use super::workflow::{MESSAGE_ID, QUERY_POSITION, UPDATE};
-use crate::machine::{Refusal, RefusalKind, UpdateOutcome};
-use crate::value::{Value, to_json};
+use crate::machine::{Position, Refusal, RefusalKind, UpdateOutcome};
+use crate::value::{Value, from_value, to_json};
 
 /// Between two tries while the server moves or closes the run (R41).
 const CLOSING: StdDuration = StdDuration::from_millis(20);
@@ -72,11 +74,12 @@ impl Temporal {
         within: StdDuration,
     ) -> Result<UpdateOutcome, TemporalError> {
         let handle = self.client.get_workflow_handle::<UntypedWorkflow>(run);
+        let input = wire::written(update).map_err(|e| TemporalError::NotUnderstood(e.to_string()))?;
         let answer = async {
             let mut breaks = 0;
             loop {
                 let options = WorkflowExecuteUpdateOptions::builder().maybe_update_id(update.server_id()).build();
-                let input = wire::raw_value(&update.to_value());
+                let input = input.clone();
                 match handle.execute_update(UntypedUpdate::new(UPDATE), input, options).await {
                     Err(WorkflowUpdateError::Rpc(status)) if closing(&status) => tokio::time::sleep(CLOSING).await,
                     Err(WorkflowUpdateError::Rpc(status))
@@ -84,16 +87,17 @@ impl Temporal {
                     {
                         breaks += 1;
                     }
+                    // The run crossed before the answer was there: it is the fresh history's to give (R39).
+                    Err(WorkflowUpdateError::Failed(failure)) if update.id.is_some() && crossed(&failure) => {
+                        tokio::time::sleep(CLOSING).await
+                    }
                     other => return other,
                 }
             }
         };
         let answer = tokio::time::timeout(within, answer).await.map_err(|_| TemporalError::NoWorker)?;
         match answer {
-            Ok(raw) => {
-                let value = wire::value(&raw.payloads).map_err(|e| TemporalError::NotUnderstood(e.to_string()))?;
-                wire::outcome(&value).ok_or_else(|| TemporalError::NotUnderstood(to_json(&value)))
-            }
+            Ok(raw) => wire::read(&raw.payloads).map_err(|e| TemporalError::NotUnderstood(e.to_string())),
             Err(WorkflowUpdateError::Failed(failure)) => match Refusal::read(&failure.message) {
                 Some(refusal) => Ok(UpdateOutcome::Refused(refusal)),
                 None => Err(TemporalError::NotUnderstood(failure.message)),
@@ -162,11 +166,20 @@ impl Temporal {
     }
 
     /// Where the run stands, as its worker sees it. Errors: [`TemporalError::NoWorker`] after `within`.
-    pub async fn position(&self, id: &str, within: StdDuration) -> Result<Value, TemporalError> {
+    pub async fn position(&self, id: &str, within: StdDuration) -> Result<Vec<Position<String>>, TemporalError> {
         match self.query(id, QUERY_POSITION, within).await? {
-            Asked::Answer(value) => Ok(value),
+            Asked::Answer(value) => from_value(&value).map_err(|e| TemporalError::NotUnderstood(e.to_string())),
             Asked::Refused(refusal) => Err(TemporalError::Refused(refusal.message)),
         }
+    }
+}
+
+/// Whether an update was taken by an execution that ended without its answer. The run may go on in another one, which
+/// knows the update by its id (R14).
+fn crossed(failure: &Failure) -> bool {
+    match &failure.failure_info {
+        Some(FailureInfo::ApplicationFailureInfo(info)) => info.r#type == "AcceptedUpdateCompletedWorkflow",
+        _ => false,
     }
 }
 

@@ -6,11 +6,13 @@
 mod address;
 mod client;
 mod clock;
+mod crossing;
 pub mod dev_server;
 mod impact;
 mod issue;
 mod message;
 mod pace;
+mod plans;
 pub mod program;
 mod record;
 mod replay;
@@ -20,6 +22,8 @@ mod worker;
 mod workflow;
 
 pub use client::{Description, Ending, Filter, Listed, RunStatus, SEARCH_ATTRIBUTES, Started, Temporal, TemporalError};
+#[doc(hidden)]
+pub use crossing::{Mark, Marks};
 pub use impact::{Judged, count, counts};
 pub use message::Asked;
 #[doc(hidden)]

@@ -50,7 +50,10 @@ pub(super) fn pace_of(workflow_id: &str) -> Option<Pace> {
 /// The pace of a run whose code begins; the activity hears of the start through it.
 pub(super) fn begin(workflow_id: &str, server_start: i64) -> Option<Pace> {
     let mut pace = pace_of(workflow_id)?;
-    pace.server_start = server_start;
+    // A fresh history of the run goes on in its time.
+    if pace.server_start == 0 {
+        pace.server_start = server_start;
+    }
     set_pace(workflow_id, pace.clone());
     Some(pace)
 }

@@ -12,6 +12,8 @@ pub struct Applied {
     pub workflow_id: String,
     /// Differs for each time the run's code was begun anew: a first run, a replay, another worker.
     pub instance: u64,
+    /// How many histories of the run there were before.
+    pub history: u64,
     pub now: Time,
     pub event: Event,
     /// Under a pace: milliseconds of the server since the instant that the event belongs to.

@@ -20,7 +20,7 @@ use url::{Host, Url};
 use super::address;
 use super::clock::now;
 use super::pace::pace_of;
-use super::wire;
+use super::wire::{self, HttpAnswer, HttpFailure, HttpWork};
 use crate::config::Service;
 use crate::machine::{Attempt, CallError, Own, Reply, Request, Verdict, judge};
 use crate::value::{Duration, JsonError, Value, from_json, to_json};
@@ -58,16 +58,11 @@ pub struct HttpActivity {
 impl HttpActivity {
     #[activity(definition = HttpCall)]
     pub async fn call(self: Arc<Self>, ctx: ActivityContext, input: RawValue) -> Result<RawValue, ActivityError> {
-        let value = wire::value(&input.payloads).map_err(|e| fatal(Own::HttpRefused, e.to_string()))?;
-        let request = value
-            .get("request")
-            .ok_or_else(|| fatal(Own::HttpRefused, "there is no request".to_owned()))
-            .and_then(|r| Request::from_value(r).map_err(|e| fatal(Own::HttpRefused, e.to_string())))?;
-        let key = value.get("idempotencyKey").and_then(Value::as_text).unwrap_or("").to_owned();
+        let HttpWork { path, idempotency_key: key, request } =
+            wire::read(&input.payloads).map_err(|e| fatal(Own::HttpRefused, e.to_string()))?;
         let number = ctx.info().attempt;
-        let path = value.get("path").and_then(Value::as_text).unwrap_or("");
         let pace = pace_of(ctx.info().workflow_id.as_deref().unwrap_or(""));
-        let paced = pace.as_ref().map(|pace| (pace, pace.attempt(path, number)));
+        let paced = pace.as_ref().map(|pace| (pace, pace.attempt(&path, number)));
         let timeout = match &paced {
             None => std_millis(request.timeout.millis()),
             Some((pace, attempt)) => {
@@ -87,8 +82,8 @@ impl HttpActivity {
         };
         match judge(&request, attempt) {
             Verdict::Accepted(reply) => {
-                let attempts = Value::integer(i64::from(number));
-                Ok(wire::raw_value(&Value::map([("attempts", attempts), ("reply", reply)])))
+                let answer = HttpAnswer { attempts: number, reply };
+                wire::written(&answer).map_err(|e| fatal(Own::HttpInvalidReply, e.to_string()))
             }
             Verdict::Failed { error, retry, after } => {
                 let (retry, pause) = match &paced {
@@ -108,13 +103,13 @@ fn std_millis(millis: i64) -> StdDuration {
 }
 
 fn failure(error: CallError, attempts: u32, retry: bool, after: Option<StdDuration>) -> ActivityError {
-    let details = Value::map([("attempts", Value::integer(i64::from(attempts))), ("details", error.details)]);
+    let details = HttpFailure { attempts, details: error.details };
     ActivityError::application(
         ApplicationFailure::builder(anyhow::anyhow!("{}", error.message))
             .type_name(error.kind.to_string())
             .non_retryable(!retry)
             .maybe_next_retry_delay(after)
-            .details(wire::raw_value(&details))
+            .maybe_details(wire::written(&details).ok())
             .build(),
     )
 }

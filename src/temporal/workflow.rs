@@ -8,6 +8,7 @@
 use std::any::Any;
 use std::collections::{BTreeMap, VecDeque};
 use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
@@ -16,25 +17,26 @@ use std::time::{Duration as StdDuration, SystemTime, UNIX_EPOCH};
 use futures::future::{FutureExt, LocalBoxFuture};
 use temporalio_common::data_converters::{PayloadConverter, RawValue};
 use temporalio_common::protos::temporal::api::common::v1::Payloads;
-use temporalio_common::{MemoValue, WorkflowDefinition};
+use temporalio_common::{MemoValue, MemoValues, WorkflowDefinition};
 use temporalio_sdk::workflow_interceptors::WorkflowOutputValue;
 use temporalio_sdk::workflows::{
     UpdateDefinitionDescriptor, WorkflowDefinitionDescriptor, WorkflowError, WorkflowImplementation,
 };
 use temporalio_sdk::{
-    ApplicationFailure, WaitConditionOptions, WorkflowCancellationToken, WorkflowContext, WorkflowContextView,
-    WorkflowTermination,
+    ApplicationFailure, ContinueAsNewOptions, WaitConditionOptions, WorkflowCancellationToken, WorkflowContext,
+    WorkflowContextView, WorkflowTermination,
 };
 
+use super::crossing::{Carried, Fill, History, LARGEST, Queued, Stored, portable};
 use super::issue::{Flying, Key, issue};
 use super::pace::{self, Pace};
 use super::record::{Applied, recorder};
-use super::wire::{self, StartInput, UpdateInput};
+use super::wire::{self, StartInput, UpdateInput, WireError};
 use crate::machine::{
-    self, Command, End, Event, Own, Refusal, RefusalKind, Run, RunError, State, UpdateOutcome, positions,
+    self, Command, End, Event, Exceeded, Own, Path, Refusal, RefusalKind, RunError, State, UpdateOutcome, positions,
 };
 use crate::plan::{ENGINE, Plan};
-use crate::value::{Time, Value};
+use crate::value::{Time, Value, to_value};
 
 /// The workflow type of every run, kept for ever.
 pub const WORKFLOW: &str = "fermata";
@@ -42,27 +44,40 @@ pub const WORKFLOW: &str = "fermata";
 pub const UPDATE: &str = "update";
 /// The header of a signal that holds its id.
 pub const MESSAGE_ID: &str = "fermata-id";
+/// The memo of a run that has crossed: when it began, in milliseconds since 1970.
+pub const STARTED: &str = "fermata-started";
 /// Asks where a run stands.
 pub const QUERY_POSITION: &str = "$position";
 /// What is known once the start input was understood.
 struct Known {
+    /// What the run was started with, without what it brought along.
+    start: StartInput,
     plan: Arc<Plan>,
     state: State,
+    history: History,
+    /// How many histories there were before.
+    number: u64,
+}
+
+/// Why a run cannot be gone on with.
+enum Unknown {
+    /// Nothing that any worker understands: the run fails with this.
+    Run(RunError),
+    /// Another worker may do better: a newer one, or one in which a fault is mended. The task fails with these words.
+    Task(String),
 }
 
 /// One instance of the workflow's code.
 pub struct Host {
-    known: Result<Known, RunError>,
+    known: Result<Known, Unknown>,
     workflow_id: String,
     instance: u64,
     /// The server's time of the event that was applied last, in milliseconds since 1970.
     server_now: i64,
     pub(super) pace: Option<Pace>,
     todo: VecDeque<Command>,
-    /// How many updates reached the machine: their numbers.
-    updates: u64,
-    /// Outcomes of updates that nobody has picked up.
-    answers: BTreeMap<u64, UpdateOutcome>,
+    /// Calls that are not issued any more in this history (R40).
+    held: Vec<Command>,
     end: Option<End>,
     /// Since the last wait: `None` no event, `Some(true)` events but no command.
     quiet: Option<bool>,
@@ -82,36 +97,42 @@ pub(super) fn std_millis(millis: i64) -> StdDuration {
 impl Host {
     fn begin(ctx: &WorkflowContextView, input: Option<&RawValue>) -> Host {
         let workflow_id = ctx.workflow_id().to_owned();
-        let known = understand(input).map(|(start, plan)| Known {
-            state: State::new(
-                Run {
-                    id: format!("{}.{}", start.process, start.key),
-                    uid: start.uid,
-                    key: start.key,
-                    process: start.process,
-                    version: start.version,
-                },
-                start.input,
-            ),
-            plan,
-        });
+        let mut todo = VecDeque::new();
+        let known = guarded(|| understand(input)).and_then(|(start, plan)| guarded(|| know(start, plan, &mut todo)));
+        let carried = known.as_ref().is_ok_and(|known| known.number > 0);
         let mut host = Host {
             known,
             pace: pace::begin(&workflow_id, millis(ctx.start_time())),
             workflow_id,
             instance: INSTANCES.fetch_add(1, Ordering::Relaxed),
-            server_now: 0,
-            todo: VecDeque::new(),
-            updates: 0,
-            answers: BTreeMap::new(),
+            server_now: millis(ctx.start_time()),
+            // A task that only takes up where the last history ended is marked as one with events is (R55).
+            quiet: carried.then_some(todo.is_empty()),
+            todo,
+            held: Vec::new(),
             end: None,
-            quiet: None,
         };
-        if let Err(error) = &host.known {
+        if let Err(Unknown::Run(error)) = &host.known {
             host.end = Some(End::Failed(error.clone()));
         }
-        host.apply(ctx.start_time(), Event::Started);
+        if carried {
+            return host;
+        }
+        let started = guarded(|| {
+            host.apply(ctx.start_time(), Event::Started);
+            Ok(())
+        });
+        if let Err(unknown) = started {
+            host.known = Err(unknown);
+        }
         host
+    }
+
+    /// Fails the task where another worker may do better with the run.
+    fn fit(&self) {
+        if let Err(Unknown::Task(why)) = &self.known {
+            fail_task(why);
+        }
     }
 
     /// The run's own time for a time of the server.
@@ -126,7 +147,8 @@ impl Host {
     pub(super) fn server_wait(&self, due: i64) -> StdDuration {
         let wait = match &self.pace {
             Some(pace) => pace.server(due).saturating_sub(self.server_now),
-            None => due.saturating_sub(self.clock()),
+            // The server's time: behind a crossing nothing may have happened yet, and the clock stands.
+            None => due.saturating_sub(self.server_now.max(self.clock())),
         };
         std_millis(wait.max(1))
     }
@@ -137,23 +159,70 @@ impl Host {
         let now = self.own_time(self.server_now);
         let Ok(known) = &mut self.known else { return };
         let told = recorder().map(|r| (r, event.clone()));
+        known.history.took(&event);
         let output = machine::apply(&known.plan, &mut known.state, now, event);
         // The answer to an update leaves events of its own.
         self.quiet = Some(self.quiet != Some(false) && output.commands.is_empty());
         if let Some((recorder, event)) = told {
             let workflow_id = self.workflow_id.clone();
             let late = self.pace.as_ref().map_or(0, |pace| self.server_now - pace.server(now.millis()));
-            recorder(Applied { workflow_id, instance: self.instance, now, event, late, output: output.clone() });
+            let (instance, history, output) = (self.instance, known.number, output.clone());
+            recorder(Applied { workflow_id, instance, history, now, event, late, output });
         }
         for command in output.commands {
+            known.history.gave(&command);
             match command {
                 Command::End(end) => self.end = Some(end),
-                Command::Answer { update, outcome } => {
-                    self.answers.insert(update, outcome);
-                }
+                Command::Answer { .. } => {} // the state keeps it
                 other => self.todo.push_back(other),
             }
         }
+    }
+
+    /// Whether an update has its answer, or will never have one.
+    fn has_answer(&self, update: u64) -> bool {
+        self.known.as_ref().map_or(true, |known| known.state.has_answer(update))
+    }
+
+    fn take_answer(&mut self, update: u64) -> Option<UpdateOutcome> {
+        self.known.as_mut().ok()?.state.take_answer(update)
+    }
+
+    /// How full this history is, once the server's words on the task are heard.
+    fn fill(&self, events: u32, suggested: bool) -> Fill {
+        let Ok(known) = &self.known else { return Fill::Free };
+        if self.quiet.is_some() {
+            known.history.told(u64::from(events), suggested);
+        }
+        known.history.fill()
+    }
+
+    /// The next command to issue. From the firm mark on calls are held back.
+    fn next(&mut self, fill: Fill) -> Option<Command> {
+        loop {
+            match self.todo.pop_front()? {
+                held @ (Command::Call(_) | Command::Send(_)) if fill >= Fill::Firm => self.held.push(held),
+                Command::Withdraw { number } if self.held.iter().any(|held| number_of(held) == Some(number)) => {
+                    self.held.retain(|held| number_of(held) != Some(number));
+                }
+                other => return Some(other),
+            }
+        }
+    }
+
+    /// What the fresh history is begun with (R42). Errors: none that data could cause.
+    fn carried(&self) -> Result<String, WireError> {
+        let Ok(known) = &self.known else { return Err(WireError::Start("carried")) };
+        let mut left: Vec<Command> = self.held.iter().chain(&self.todo).cloned().collect();
+        let withdrawn: Vec<u64> = left.iter().filter_map(withdraws).collect();
+        left.retain(|command| number_of(command).is_none_or(|number| !withdrawn.contains(&number)));
+        let carried = Carried {
+            number: known.number + 1,
+            state: Stored(known.state.write().map_err(WireError::Form)?),
+            queued: left.into_iter().filter_map(Queued::of).collect(),
+        };
+        let start = StartInput { carried: Some(carried), ..known.start.clone() };
+        Ok(start.to_json())
     }
 
     pub(super) fn clock(&self) -> i64 {
@@ -161,25 +230,90 @@ impl Host {
     }
 }
 
-/// The start input and its plan. Errors: data that is not what the service writes; the run then fails with words, since
-/// no worker of any version could do better.
-fn understand(input: Option<&RawValue>) -> Result<(StartInput, Arc<Plan>), RunError> {
-    let wrong = |message: String| RunError::new(Own::StartInput, message, "");
+/// What panics in `init` would end the worker: the SDK guards only what comes behind it.
+fn guarded<T>(f: impl FnOnce() -> Result<T, Unknown>) -> Result<T, Unknown> {
+    let panicked = |_| Err(Unknown::Task("the program panicked where the run begins".to_owned()));
+    catch_unwind(AssertUnwindSafe(f)).unwrap_or_else(panicked)
+}
+
+/// The start input and its plan. Errors: data that is not what the service writes; what a newer program wrote.
+fn understand(input: Option<&RawValue>) -> Result<(StartInput, Arc<Plan>), Unknown> {
+    let wrong = |message: String| Unknown::Run(RunError::new(Own::StartInput, message, &Path::RUN));
     let payload = input.and_then(|raw| raw.payloads.first()).ok_or_else(|| wrong("there is no start input".into()))?;
-    let start = wire::json_text(payload)
-        .and_then(StartInput::from_json)
-        .map_err(|e| wrong(format!("the start input is not understood: {e}")))?;
-    #[expect(clippy::panic, reason = "failing the task, not the run: a worker that knows the engine can go on with it")]
+    let start = match wire::json_text(payload).and_then(StartInput::from_json) {
+        Err(error @ WireError::Newer(_)) => return Err(Unknown::Task(error.to_string())),
+        read => read.map_err(|e| wrong(format!("the start input is not understood: {e}")))?,
+    };
     if start.engine > ENGINE {
-        panic!("run of engine {}; this program knows up to {ENGINE}", start.engine);
+        let why = format!("the run is of engine {}; this program knows up to {ENGINE}", start.engine);
+        return Err(Unknown::Task(why));
     }
     let plan = start.plan().map_err(wrong)?;
     Ok((start, plan))
 }
 
+/// What is known of a run that begins, or goes on from another history: then with what is to be done first.
+fn know(mut start: StartInput, plan: Arc<Plan>, todo: &mut VecDeque<Command>) -> Result<Known, Unknown> {
+    let history = History::new(start.marks);
+    let Some(carried) = start.carried.take() else {
+        let state = State::new(start.run(), start.input.clone());
+        return Ok(Known { start, plan, state, history, number: 0 });
+    };
+    // A run that has lived for years is not given up for what this program does not understand.
+    let task = |why: String| Unknown::Task(format!("the state of the run is not understood: {why}"));
+    let state = State::read(&carried.state.0, start.input.clone()).map_err(|error| task(error.to_string()))?;
+    if *state.run() != start.run() || !state.fits(&plan) {
+        return Err(task("it is of another definition".to_owned()));
+    }
+    todo.extend(state.timers());
+    todo.extend(carried.queued.into_iter().map(Queued::command));
+    Ok(Known { start, plan, state, history, number: carried.number })
+}
+
+fn number_of(command: &Command) -> Option<u64> {
+    match command {
+        Command::Call(call) => Some(call.number),
+        Command::Send(send) => Some(send.number),
+        Command::Timer { .. } | Command::Withdraw { .. } | Command::Answer { .. } | Command::End(_) => None,
+    }
+}
+
+fn withdraws(command: &Command) -> Option<u64> {
+    match command {
+        Command::Withdraw { number } => Some(*number),
+        Command::Call(_) | Command::Send(_) | Command::Timer { .. } | Command::Answer { .. } | Command::End(_) => None,
+    }
+}
+
+/// Fails the task, not the run.
+#[expect(clippy::panic, reason = "the one way by which the code of a workflow fails its task")]
+fn fail_task(why: &str) -> ! {
+    panic!("{why}")
+}
+
 enum Step {
     Issue,
     Events(Vec<Event>),
+}
+
+/// Whether the run goes over into a fresh history now (R38, R39).
+fn crosses(ctx: &WorkflowContext<Host>, out: &BTreeMap<Key, Flying<'_>>) -> bool {
+    let wants = |host: &Host| host.end.is_none() && host.known.as_ref().is_ok_and(|k| k.history.fill() > Fill::Free);
+    ctx.state(wants) && portable(out.keys()) && ctx.all_handlers_finished()
+}
+
+fn cross(ctx: &WorkflowContext<Host>, input: String) -> Result<Boxed, WorkflowTermination> {
+    // The server forgets closed executions, and with them when the first one began.
+    let began = ctx.state(|host| host.known.as_ref().map_or(0, |known| known.state.started().millis()));
+    let mut memo = MemoValues::new();
+    memo.insert(STARTED, began);
+    let options = ContinueAsNewOptions::builder().memo(memo).build();
+    match ctx.continue_as_new(wire::raw(input), options)? {}
+}
+
+/// A bound of this history fails the run.
+fn exceeded(ctx: &WorkflowContext<Host>, exceeded: Exceeded) {
+    ctx.state_mut(|host| host.apply(ctx.workflow_time(), Event::Exceeded(exceeded)));
 }
 
 /// A wait that the cancel of the run does not end.
@@ -234,12 +368,30 @@ impl WorkflowImplementation for Host {
         _: Option<RawValue>,
     ) -> LocalBoxFuture<'static, Result<Boxed, WorkflowTermination>> {
         async move {
+            ctx.state(Host::fit);
             let (root, mut cancelled) = (ctx.cancellation_token(), false);
+            // It cannot go on in a fresh history, and fails in this one.
+            let mut stays = false;
             let mut out: BTreeMap<Key, Flying<'_>> = BTreeMap::new();
+            // A timer that is armed anew behind a crossing is due as many milliseconds from now.
+            ctx.state_mut(|host| host.server_now = host.server_now.max(millis(ctx.workflow_time())));
             let end = loop {
+                let fill = ctx.state(|host| host.fill(ctx.history_length(), ctx.continue_as_new_suggested()));
+                // All that came has been applied, and is in the state (R41).
+                if !stays && crosses(&ctx, &out) {
+                    match ctx.state(Host::carried) {
+                        Ok(input) if input.len() <= LARGEST => return cross(&ctx, input),
+                        Ok(input) => exceeded(&ctx, Exceeded::State { bytes: input.len() as u64 }),
+                        Err(error) => fail_task(&error.to_string()),
+                    }
+                    stays = true;
+                } else if fill == Fill::Hard && !stays {
+                    stays = true;
+                    exceeded(&ctx, Exceeded::History { events: u64::from(ctx.history_length()) });
+                }
                 // `state_mut` forces another poll, so it is used only where something changes.
                 while ctx.state(|host| !host.todo.is_empty()) {
-                    if let Some(command) = ctx.state_mut(|host| host.todo.pop_front()) {
+                    if let Some(command) = ctx.state_mut(|host| host.next(fill)) {
                         issue(&ctx, &mut out, command);
                     }
                 }
@@ -271,6 +423,9 @@ impl WorkflowImplementation for Host {
                     if !events.is_empty() {
                         return Poll::Ready(Step::Events(events));
                     }
+                    if !stays && crosses(&ctx, &out) {
+                        return Poll::Ready(Step::Issue); // the callers of updates have their answers now
+                    }
                     if let Some(quiet) = ctx.state(|host| host.quiet) {
                         if quiet {
                             // temporalio/sdk-rust#1146: a task with events but no command may be merged with the next
@@ -286,9 +441,6 @@ impl WorkflowImplementation for Host {
                 let Step::Events(events) = step else { continue };
                 for event in events {
                     ctx.state_mut(|host| host.apply(ctx.workflow_time(), event));
-                    while let Some(command) = ctx.state_mut(|host| host.todo.pop_front()) {
-                        issue(&ctx, &mut out, command);
-                    }
                     if ctx.state(|host| host.end.is_some()) {
                         break;
                     }
@@ -342,12 +494,16 @@ impl WorkflowImplementation for Host {
         payloads: Payloads,
         _: &PayloadConverter,
     ) -> Result<Option<Box<dyn Any>>, WorkflowError> {
-        Ok(Some(Box::new(UpdateInput::read(&payloads.payloads))))
+        Ok(Some(Box::new(UpdateInput::of(&payloads.payloads))))
     }
 
     fn validate_update(&self, _: WorkflowContextView, _: &str, input: Box<dyn Any>) -> Result<(), WorkflowError> {
         let Ok(input) = input.downcast::<UpdateInput>() else { return Err(refused("the update is not understood")) };
-        let known = self.known.as_ref().map_err(|error| refused(&error.message))?;
+        self.fit();
+        let known = match &self.known {
+            Ok(known) => known,
+            Err(Unknown::Run(RunError { message, .. }) | Unknown::Task(message)) => return Err(refused(message)),
+        };
         match machine::refusal(&known.plan, &known.state, &input.name, &input.payload, input.id.as_deref()) {
             None => Ok(()),
             Some(refusal) => Err(refused(&refusal.text())),
@@ -363,15 +519,17 @@ impl WorkflowImplementation for Host {
             input.downcast::<UpdateInput>().map_or_else(|_| UpdateInput::none(), |i| *i);
         // Check and first block are one (R13): the event is applied here, before anything else of the task.
         let number = ctx.state_mut(|host| {
-            let number = host.updates;
-            host.updates += 1;
-            host.apply(ctx.workflow_time(), Event::Update { number, name, payload, id });
+            let number = host.known.as_ref().map_or(0, |known| known.state.next_update());
+            host.apply(ctx.workflow_time(), Event::Update { name, payload, id });
             number
         });
         async move {
-            let _ = ctx.wait_condition_with_options(|host| host.answers.contains_key(&number), shielded()).await;
-            match ctx.state_mut(|host| host.answers.remove(&number)) {
-                Some(outcome) => Ok(Box::new(wire::raw_value(&wire::outcome_value(&outcome))) as Boxed),
+            let _ = ctx.wait_condition_with_options(|host| host.has_answer(number), shielded()).await;
+            match ctx.state_mut(|host| host.take_answer(number)) {
+                Some(outcome) => match wire::written(&outcome) {
+                    Ok(written) => Ok(Box::new(written) as Boxed),
+                    Err(error) => Err(refused(&error.to_string())),
+                },
                 None => Err(refused("the update was not answered")),
             }
         }
@@ -390,11 +548,13 @@ impl WorkflowImplementation for Host {
     fn dispatch_query(&self, _: WorkflowContextView, name: &str, _: Box<dyn Any>) -> Result<Boxed, WorkflowError> {
         let answer = match &self.known {
             Ok(known) if name == QUERY_POSITION => {
-                Ok(Value::List(positions(&known.plan, &known.state).iter().map(|p| p.to_value()).collect()))
+                to_value(&positions(&known.plan, &known.state)).map_err(|error| error.to_string())
             }
             Ok(known) => machine::query(&known.plan, &known.state, name).map_err(|refusal| refusal.text()),
             Err(_) if name == QUERY_POSITION => Ok(Value::list([])),
-            Err(error) => Err(Refusal::new(RefusalKind::Expression, error.message.as_str()).text()),
+            Err(Unknown::Run(RunError { message, .. }) | Unknown::Task(message)) => {
+                Err(Refusal::new(RefusalKind::Expression, message.as_str()).text())
+            }
         };
         answer.map(|value| Box::new(wire::raw_value(&value)) as Boxed).map_err(|message| refused(&message))
     }

@@ -18,6 +18,7 @@ pub use json::{FromJson, JsonError, from_json, to_json, to_serde};
 pub use number::{MAX_INTEGER, NumberError, parse as parse_number};
 pub use rust_decimal::Decimal;
 pub use shared::{List, Map, Text};
+pub use stored::{from_value, to_value};
 pub use time::{Time, TimeError};
 pub use weight::{DEPTH, Weight, text_work};
 

@@ -7,7 +7,7 @@ use std::fmt;
 
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
-use serde::de::{self, MapAccess, SeqAccess, Visitor};
+use serde::de::{self, DeserializeOwned, MapAccess, SeqAccess, Visitor};
 use serde::ser::{SerializeMap, SerializeSeq};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -115,6 +115,16 @@ impl<'de> Visitor<'de> for Stored {
         }
         Ok(Value::Map(fields.into()))
     }
+}
+
+/// The value that a type of ours writes itself as, for what travels as plain JSON.
+pub fn to_value<T: Serialize>(written: &T) -> Result<Value, serde_json::Error> {
+    serde_json::from_value(serde_json::to_value(written)?)
+}
+
+/// Reads what [`to_value`] gave, also after it has travelled. Errors: what is missing, too much, or of another kind.
+pub fn from_value<T: DeserializeOwned>(value: &Value) -> Result<T, serde_json::Error> {
+    serde_json::from_value(serde_json::to_value(value)?)
 }
 
 #[derive(Deserialize)]

@@ -6,6 +6,7 @@ use std::fmt;
 use jiff::SignedDuration;
 use jiff::civil::{self, DateTime};
 use jiff::fmt::temporal::Pieces;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::Duration;
 
@@ -77,6 +78,20 @@ impl fmt::Display for Time {
     }
 }
 
+/// As text, wherever a type of ours travels. The stored form of a value tags its times (`stored.rs`).
+impl Serialize for Time {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Time {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Time, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Time::parse(&text).map_err(de::Error::custom)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -90,6 +105,10 @@ mod tests {
             Ok("2025-12-31T23:00:00Z")
         );
         assert_eq!(Time::parse("2026-01-01T00:00:00.250Z").map(Time::millis), Ok(1_767_225_600_250));
+        for time in [Time(0), Time(1_767_225_600_250), Time(-1), Time(FIRST), Time(LAST)] {
+            let text = serde_json::to_string(&time).unwrap();
+            assert_eq!(serde_json::from_str::<Time>(&text).ok(), Some(time), "{text}");
+        }
         for text in
             ["2026-01-01", "09:00", "2026-01-01T00:00:00", "2026-13-01T00:00:00Z", "2026-03-29T09:00[Mars/Phobos]"]
         {

@@ -66,7 +66,7 @@ fn run(path: &Path) -> Result<(), String> {
 /// A scenario that names every path of a run: each must be known to be one of the plan.
 fn naming_all(report: &Report) -> Scenario {
     let entered = report.trace.iter().filter(|(_, trace)| trace.what == What::Entered);
-    let path = entered.map(|(_, trace)| (trace.path.clone(), Span::default())).collect();
+    let path = entered.map(|(_, trace)| (trace.path.to_string(), Span::default())).collect();
     let expect = Some(Expectation { path, ..Expectation::default() });
     Scenario { expect, ..Scenario::plain(Value::Null) }
 }

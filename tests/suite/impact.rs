@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use fermata::machine::Armed;
-use fermata::plan::ENGINE;
+use fermata::machine::{Alarm, Armed, Path};
 use fermata::review::{Mover, Side, Standing, Verdict};
 use fermata::temporal::{Filter, StartInput};
 use fermata::value::{Time, Value, from_json};
@@ -203,11 +202,15 @@ const PATHS: [&str; 15] = [
     "ways.hurried.hurry",
 ];
 
+fn placed(side: &Side, path: &str) -> Result<Path, String> {
+    Path::parse(&side.plan, path).ok_or_else(|| format!("nothing stands at `{path}`"))
+}
+
 fn each_place_has_its_verdict() -> Result<(), String> {
     let old = side(OLD)?;
     let input: Value = from_json("{\"k\": \"x\", \"stop\": 0}").map_err(|e| e.to_string())?;
     let judge = |new: &str, path: &str| {
-        let place = Standing { path: path.to_owned(), armed: Vec::new() };
+        let place = Standing { path: placed(&old, path)?, armed: Vec::new() };
         Ok::<_, String>(Mover::new(&old, &side(new)?).judge(&[place], &input, Time(0)))
     };
     for (at, (from, to, verdict, words)) in changes().into_iter().enumerate() {
@@ -300,7 +303,7 @@ fn blocks_beside_count() -> Result<(), String> {
     ];
     for (old, new, path, words) in cases {
         let (old, new) = (side(&text(&old))?, side(&text(&new))?);
-        let place = Standing { path: path.to_owned(), armed: Vec::new() };
+        let place = Standing { path: placed(&old, path)?, armed: Vec::new() };
         let found = Mover::new(&old, &new).judge(&[place], &Value::Null, Time(0));
         let told = found.reasons.iter().any(|reason| reason.words == words);
         let wanted = if words.is_empty() { Verdict::Safe } else { Verdict::Choice };
@@ -315,7 +318,7 @@ fn blocks_beside_count() -> Result<(), String> {
         )
     };
     let (old, new) = (side(&text(&reads("reply")))?, side(&text(&reads("answer")))?);
-    let place = Standing { path: "w".to_owned(), armed: Vec::new() };
+    let place = Standing { path: placed(&old, "w")?, armed: Vec::new() };
     let found = Mover::new(&old, &new).judge(&[place], &Value::Null, Time(0));
     match found.reasons.first() {
         Some(reason) if reason.words == "the name `reply` is called `answer` now" => Ok(()),
@@ -329,8 +332,9 @@ fn timers_have_two_dates() -> Result<(), String> {
     let day = |n: i64| Time(n * 86_400_000);
     let judge = |from: &str, to: &str, path: &str, due: i64, wait: bool, now: i64| {
         let step = if wait { path } else { path.rsplit_once('.').map_or(path, |(around, _)| around) };
-        let armed = vec![Armed { path: step.to_owned(), wait, due: day(due) }];
-        let place = Standing { path: path.to_owned(), armed };
+        let what = if wait { Alarm::Wait } else { Alarm::Timeout };
+        let armed = vec![Armed { path: placed(&old, step)?, what, due: day(due) }];
+        let place = Standing { path: placed(&old, path)?, armed };
         let new = side(&OLD.replacen(from, to, 1))?;
         let live = Mover::new(&old, &new).judge(&[place], &Value::Null, day(now));
         let reason = live.reasons.iter().find(|reason| reason.due.is_some()).ok_or(format!("no dates: {live:?}"))?;
@@ -375,17 +379,8 @@ fn every_open_run_is_judged() -> Result<(), String> {
     server.runtime.block_on(async {
         for n in 0..wanted {
             let (key, stop) = (format!("k{n}"), n % PATHS.len());
-            let start = StartInput {
-                engine: ENGINE,
-                uid: uuid::Uuid::now_v7().to_string(),
-                process: "Stops".to_owned(),
-                version: 1,
-                key: key.clone(),
-                digest: old.digest().to_owned(),
-                document: old.canonical().to_owned(),
-                input: from_json(&json!({"k": key, "stop": stop}).to_string()).map_err(|e| e.to_string())?,
-                chosen: None,
-            };
+            let input = from_json(&json!({"k": key, "stop": stop}).to_string()).map_err(|e| e.to_string())?;
+            let start = StartInput::new(&old, uuid::Uuid::now_v7().to_string(), key.clone(), input);
             client.start(&format!("Stops.{key}"), &start, "impact").await.map_err(|e| e.to_string())?;
         }
         // Until the last is where it stops, and the index knows them all.

@@ -14,6 +14,7 @@ mod activity;
 #[cfg(feature = "server")]
 mod api;
 mod bounds;
+mod carried;
 mod cases;
 mod check;
 #[cfg(feature = "server")]
@@ -60,6 +61,7 @@ fn main() {
     arguments.test_threads = arguments.test_threads.or(Some(12));
     let mut trials = Vec::new();
     trials.extend(cases::trials());
+    trials.extend(carried::trials());
     trials.extend(diagnostics::trials());
     trials.extend(frozen::trials());
     trials.extend(review::trials());

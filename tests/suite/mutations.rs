@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use fermata::machine::{RefusalKind, UpdateOutcome};
+use fermata::machine::{Path, RefusalKind, UpdateOutcome};
 use fermata::review::{Finding, Severity, Side, compare, compare_with};
 use fermata::simulate::{
     Answer, Entry as Moment, Happening, Reaction, Replied, Scenario, Status, scenario_from, simulate,
@@ -373,7 +373,7 @@ impl Behaviour {
             Replied::Update(UpdateOutcome::Failed(error)) => error.kind.to_string(),
             Replied::Query(Err(_)) => "failed".to_owned(),
         };
-        let last = |path: &str| path.rsplit('.').next().unwrap_or_default().to_owned();
+        let last = |path: &Path| path.segment().unwrap_or_default().to_owned();
         Behaviour {
             key: Some(report.key.clone()),
             end: format!("{} {result:?} {error:?}", report.status.word()),

@@ -154,12 +154,12 @@ fn play(cases: Vec<(String, Json, Expected)>, queue: &'static str) -> Result<(),
                     let scenario = &case.scenarios[0].0;
                     let report = simulate(&case.plan, scenario).map_err(|e| e.to_string())?;
                     let error = report.error.as_ref().map(|error| error.kind.text());
-                    let tidied = report.attempts.iter().filter(|(path, _)| path.contains("tidy")).count();
+                    let tidied = report.attempts.iter().filter(|(path, _)| path.to_string().contains("tidy")).count();
                     let found = (report.status.word(), error.as_deref(), tidied);
                     if found != expected || report.status == Status::Waiting {
                         return Err(format!("{name}: expected {expected:?}, found {found:?}"));
                     }
-                    temporal::play(server, &case.plan, scenario, queue, &name).map_err(|e| format!("{name}: {e}"))
+                    temporal::play(server, &case.plan, scenario, queue, None, &name).map_err(|e| format!("{name}: {e}"))
                 })
             };
             let running: Vec<_> = some.iter().map(one).collect();

@@ -52,7 +52,7 @@ fn run(part: usize, wanted: usize, queue: &'static str) -> Result<(), String> {
                     (*seed, text.clone(), (case.name.clone(), case.plan.clone(), case.scenarios[0].0.clone()));
                 scope.spawn(move || {
                     let (name, plan, scenario) = case;
-                    temporal::play(server, &plan, &scenario, queue, &format!("{name}.{queue}"))
+                    temporal::play(server, &plan, &scenario, queue, None, &format!("{name}.{queue}"))
                         .map_err(|error| format!("pair {seed}: {error}\n  written to {}", keep(seed, &text)))
                 })
             };

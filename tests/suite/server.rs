@@ -1,7 +1,7 @@
 //! One Temporal server for all tests of this binary, with a worker that keeps runs in memory and one that does not. It is
 //! brought up when the first test asks, and a test that cannot have it fails and says why.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
@@ -108,6 +108,15 @@ impl Server {
             grace: Duration::from_millis(100),
         };
         start_worker(client, &services, config).await.map_err(|e| e.to_string())
+    }
+
+    /// What a run was fed over all its histories, each as the instance saw it that began last.
+    pub fn run_of(&self, workflow_id: &str) -> Vec<Applied> {
+        let mut histories: BTreeMap<u64, Vec<Applied>> = BTreeMap::new();
+        for instance in self.instances(workflow_id) {
+            histories.insert(instance[0].history, instance);
+        }
+        histories.into_values().flatten().collect()
     }
 
     /// What each instance of a run's code was fed, in the order the instances began.

@@ -6,17 +6,17 @@ use std::path::Path;
 use std::sync::{Condvar, Mutex};
 use std::time::Duration;
 
-use fermata::machine::{
-    Command, End, Prepared, Refusal, Run, State, Trace, UpdateOutcome, What, apply, prepare, strand_of,
-};
+use fermata::machine::{Command, End, Prepared, Refusal, Run, State, Trace, UpdateOutcome, What, apply, prepare};
 use fermata::plan::{ENGINE, Home, Plan, from_yaml};
 use fermata::simulate::{Happening, Reaction, Replied, Report, Scenario, Status, simulate};
 use fermata::temporal::{
-    Applied, Asked, Ending, Pace, PacedAttempt, RunStatus, StartInput, Temporal, TemporalError, UpdateInput, set_pace,
+    Applied, Asked, Ending, Mark, Marks, Pace, PacedAttempt, RunStatus, StartInput, Temporal, TemporalError,
+    UpdateInput, set_pace,
 };
 use fermata::value::{Time, Value, to_json};
 use libtest_mimic::Trial;
 
+use crate::carried;
 use crate::cases;
 use crate::mock::{Dealt, unix_millis};
 use crate::server::{CACHED, Server, UNCACHED, server};
@@ -28,6 +28,8 @@ const ATTEMPT: i64 = 150;
 const SLOWER: [i64; 3] = [1, 3, 8];
 /// What stopping or starting a worker takes at most, in milliseconds of the server.
 const WORKER: i64 = 2_000;
+/// A run crosses into a fresh history wherever it can.
+pub const CROSSING: Marks = Marks { soft: Mark { events: 1, ..Marks::USUAL.soft }, ..Marks::USUAL };
 /// Runs at the same time.
 static RUNS: Slots = Slots::new(8);
 
@@ -41,13 +43,80 @@ pub fn trials() -> Vec<Trial> {
         }
         for queue in [CACHED, UNCACHED] {
             let path = path.clone();
-            trials.push(crate::trial(format!("temporal::{queue}::{name}"), move || run(&path, queue)));
+            trials.push(crate::trial(format!("temporal::{queue}::{name}"), move || run(&path, queue, None)));
         }
+        trials.push(crate::trial(format!("temporal::crossing::{name}"), move || run(&path, CACHED, Some(CROSSING))));
     }
     for queue in [CACHED, UNCACHED] {
         trials.push(crate::trial(format!("temporal::{queue}::R6-R55-strangers"), move || strangers(queue)));
     }
+    trials.push(crate::trial("temporal::cached::R42-newer-forms-wait-for-a-newer-worker", newer));
     trials
+}
+
+/// A command of the `temporal` program about one workflow: whether it went well, and what it said.
+fn command(server: &Server, id: &str, arguments: &[&str]) -> Result<(bool, String), String> {
+    let address = format!("{}:{}", server.url.host_str().unwrap_or(""), server.url.port().unwrap_or(0));
+    let output = std::process::Command::new(&server.program)
+        .args(["workflow"])
+        .args(arguments)
+        .args(["--address", &address, "--workflow-id", id])
+        .output()
+        .map_err(|e| e.to_string())?;
+    let text = [output.stdout, output.stderr].map(|b| String::from_utf8_lossy(&b).into_owned()).concat();
+    Ok((output.status.success(), text))
+}
+
+/// A start that a newer program wrote fails the task, again and again, and not the run: a newer worker goes on with it.
+/// One that is broken fails the run.
+fn newer() -> Result<(), String> {
+    let server = server()?;
+    let client = server.client(CACHED);
+    let start = StartInput {
+        engine: ENGINE + 1,
+        uid: uuid::Uuid::now_v7().to_string(),
+        process: "P".to_owned(),
+        version: 1,
+        key: "a".to_owned(),
+        digest: String::new(),
+        document: "{}".to_owned(),
+        input: Value::Null,
+        chosen: None,
+        marks: None,
+        carried: None,
+    };
+    let inputs = [
+        ("form", "{\"fermata\": 3, \"state\": {}}".to_owned(), true),
+        ("engine", start.to_json(), true),
+        ("broken", "{\"fermata\": 1}".to_owned(), false),
+    ];
+    for (name, input, waits) in inputs {
+        let id = format!("newer.{name}");
+        let begin = ["start", "--type", "fermata", "--task-queue", CACHED, "--input", &input];
+        let begun = command(server, &id, &begin)?;
+        if !begun.0 {
+            return Err(begun.1);
+        }
+        if waits {
+            server.runtime.block_on(settled(async || {
+                let shown = command(server, &id, &["show", "--output", "json"])?;
+                let failed = shown.1.contains("EVENT_TYPE_WORKFLOW_TASK_FAILED");
+                Ok((!failed).then(|| format!("{name}: no task failed: {}", shown.1)))
+            }))?;
+            let described = server.runtime.block_on(client.describe(&id)).map_err(|e| e.to_string())?;
+            if described.status != RunStatus::Running {
+                return Err(format!("{name}: the run is {:?}", described.status));
+            }
+            server.runtime.block_on(client.terminate(&id, "seen")).map_err(|e| e.to_string())?;
+        } else {
+            let ending = server.runtime.block_on(client.ending(&id, Duration::from_secs(30)));
+            match ending.map_err(|e| e.to_string())? {
+                Some(Ending::Failed(error)) if error.get("type") == Some(&Value::text("start-input")) => {}
+                other => return Err(format!("{name}: ended as {other:?}")),
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Signals that nobody declared, some of them unreadable, an update, and queries, sent past the service: the run goes on,
@@ -60,30 +129,10 @@ fn strangers(queue: &'static str) -> Result<(), String> {
     let plan = plan.ok_or_else(|| format!("{complaints:?}"))?;
     let (id, uid) = (format!("strangers.{queue}"), uuid::Uuid::now_v7().to_string());
     let input = Value::map([("k", Value::text("a"))]);
-    let start = StartInput {
-        engine: ENGINE,
-        uid: uid.clone(),
-        process: "Strangers".to_owned(),
-        version: 1,
-        key: "a".to_owned(),
-        digest: plan.digest().to_owned(),
-        document: plan.canonical().to_owned(),
-        input: input.clone(),
-        chosen: None,
-    };
+    let start = StartInput::new(&plan, uid.clone(), "a".to_owned(), input.clone());
     let client = server.client(queue);
     server.runtime.block_on(client.start(&id, &start, "case")).map_err(|e| e.to_string())?;
-    let temporal = |arguments: &[&str]| {
-        let address = format!("{}:{}", server.url.host_str().unwrap_or(""), server.url.port().unwrap_or(0));
-        let output = std::process::Command::new(&server.program)
-            .args(["workflow"])
-            .args(arguments)
-            .args(["--address", &address, "--workflow-id", &id])
-            .output()
-            .map_err(|e| e.to_string())?;
-        let text = [output.stdout, output.stderr].map(|b| String::from_utf8_lossy(&b).into_owned()).concat();
-        Ok::<_, String>((output.status.success(), text))
-    };
+    let temporal = |arguments: &[&str]| command(server, &id, arguments);
     for n in 0..4 {
         let sent = match n {
             2 => temporal(&["signal", "--name", "odd", "--input", "x", "--input-meta", "encoding=binary/odd"])?,
@@ -94,9 +143,9 @@ fn strangers(queue: &'static str) -> Result<(), String> {
         }
         let unknown = temporal(&["query", "--name", "nobody"])?;
         let position = server.runtime.block_on(client.position(&id, Duration::from_secs(10)));
-        let position = position.map(|p| to_json(&p)).map_err(|e| e.to_string())?;
-        if unknown.0 || !position.contains("\"step\":\"pause\"") {
-            return Err(format!("{unknown:?} {position}"));
+        let position = position.map_err(|e| e.to_string())?;
+        if unknown.0 || position.iter().all(|position| position.step != "pause") {
+            return Err(format!("{unknown:?} {position:?}"));
         }
     }
     let update = temporal(&["update", "execute", "--name", "update", "--input", "{}"])?;
@@ -121,16 +170,16 @@ fn strangers(queue: &'static str) -> Result<(), String> {
     pure(&plan, State::new(run, input), last)
 }
 
-fn run(path: &Path, queue: &'static str) -> Result<(), String> {
+fn run(path: &Path, queue: &'static str, marks: Option<Marks>) -> Result<(), String> {
     let case = cases::read(path)?;
     let server = server()?;
     let wrong: Vec<String> = std::thread::scope(|scope| {
         let one = |(at, (scenario, _)): (usize, &(Scenario, Option<String>))| {
-            let id = format!("{}.{at}.{queue}", case.name);
+            let id = format!("{}.{at}.{}", case.name, if marks.is_some() { "crossing" } else { queue });
             let plan = &case.plan;
             let scenario = scenario.clone();
             scope.spawn(move || {
-                play(server, plan, &scenario, queue, &id).map_err(|e| format!("`{}` ({id}): {e}", scenario.name))
+                play(server, plan, &scenario, queue, marks, &id).map_err(|e| format!("`{}` ({id}): {e}", scenario.name))
             })
         };
         let running: Vec<_> = case.scenarios.iter().enumerate().map(one).collect();
@@ -140,24 +189,36 @@ fn run(path: &Path, queue: &'static str) -> Result<(), String> {
 }
 
 /// Runs the scenario when a place is free.
-pub fn play(server: &Server, plan: &Plan, scenario: &Scenario, queue: &str, id: &str) -> Result<(), String> {
+pub fn play(
+    server: &Server,
+    plan: &Plan,
+    scenario: &Scenario,
+    queue: &str,
+    marks: Option<Marks>,
+    id: &str,
+) -> Result<(), String> {
     let _slot = RUNS.take();
-    paced(server, plan, scenario, queue, id)
+    paced(server, plan, scenario, queue, marks, id)
 }
 
 /// Runs the scenario; again and slower where events came too late for the pace to tell instants apart.
-fn paced(server: &Server, plan: &Plan, scenario: &Scenario, queue: &str, id: &str) -> Result<(), String> {
+fn paced(
+    server: &Server,
+    plan: &Plan,
+    scenario: &Scenario,
+    queue: &str,
+    marks: Option<Marks>,
+    id: &str,
+) -> Result<(), String> {
     let mut last = String::new();
     for slower in SLOWER {
         let id = format!("{id}.x{slower}");
-        match scenario_on(server, plan, scenario, queue, &id, slower) {
+        match scenario_on(server, plan, scenario, queue, marks, &id, slower) {
             Ok(()) => return Ok(()),
             Err(error) => {
                 last = format!("{error} (pace {slower})");
                 // A server that was out of reach for a moment is no word on the run.
-                if !error.contains("does not answer")
-                    && !was_late(plan, scenario, &server.instances(&id), GAP * slower)?
-                {
+                if !error.contains("does not answer") && !was_late(plan, scenario, &server.run_of(&id), GAP * slower)? {
                     return Err(last);
                 }
             }
@@ -168,9 +229,8 @@ fn paced(server: &Server, plan: &Plan, scenario: &Scenario, queue: &str, id: &st
 
 /// Whether the pace was missed: where a strand first parts from the virtual clock, its own time is a later instant, so
 /// something of the instant before had not come yet; or an event came near the end of its gap.
-fn was_late(plan: &Plan, scenario: &Scenario, live: &[Vec<Applied>], gap: i64) -> Result<bool, String> {
+fn was_late(plan: &Plan, scenario: &Scenario, last: &[Applied], gap: i64) -> Result<bool, String> {
     let report = simulate(plan, scenario).map_err(|e| e.to_string())?;
-    let Some(last) = live.last() else { return Ok(false) };
     let wanted = strands(plan, report.trace.iter().map(|(now, trace)| (*now, trace)));
     let found = strands(plan, last.iter().flat_map(|a| a.output.trace.iter().map(|trace| (a.now, trace))));
     let near = last.iter().any(|a| a.late * 2 > gap);
@@ -193,7 +253,7 @@ fn strands<'a>(plan: &Plan, trace: impl Iterator<Item = (Time, &'a Trace)>) -> B
         let twice = matches!(&line.what, What::Duplicate { event } if event.starts_with("update"));
         if !twice && !matches!(line.what, What::Stray { .. }) {
             let text = serde_json::to_string(line).unwrap();
-            strands.entry(strand_of(plan, &line.path)).or_default().push((now, text));
+            strands.entry(line.path.strand(plan).to_string()).or_default().push((now, text));
         }
     }
     strands
@@ -204,6 +264,7 @@ fn scenario_on(
     plan: &Plan,
     scenario: &Scenario,
     queue: &str,
+    marks: Option<Marks>,
     id: &str,
     slower: i64,
 ) -> Result<(), String> {
@@ -211,17 +272,7 @@ fn scenario_on(
     let Prepared { key, input } = prepare(plan, scenario.input.clone(), None).map_err(|e| e.to_string())?;
     let uid = uuid::Uuid::now_v7().to_string();
     let pace = pace(scenario, &report, slower);
-    let start = StartInput {
-        engine: ENGINE,
-        uid: uid.clone(),
-        process: plan.process().to_owned(),
-        version: plan.version(),
-        key: key.clone(),
-        digest: plan.digest().to_owned(),
-        document: plan.canonical().to_owned(),
-        input: input.clone(),
-        chosen: None,
-    };
+    let start = StartInput { marks, ..StartInput::new(plan, uid.clone(), key.clone(), input.clone()) };
     let mut stage = Stage::set(server, queue, id, needs_own_worker(scenario))?;
     // Requests know the uid, activities the id.
     let (began, deals) = (unix_millis(), deals(scenario, &report, &pace));
@@ -230,21 +281,22 @@ fn scenario_on(
     set_pace(id, pace.clone());
     let replies = stage.play(&start, scenario, &report, &pace)?;
     same_replies(&replies, &report)?;
-    let live = server.instances(id);
-    let last =
-        live.iter().rev().find(|i| report.status == Status::Waiting || ended(i)).ok_or("no instance saw the end")?;
-    same_trace(plan, &report, last)?;
+    let last = server.run_of(id);
+    if report.status != Status::Waiting && !ended(&last) {
+        return Err("no instance saw the end".to_owned());
+    }
+    same_trace(plan, &report, &last)?;
     short_enough(plan, scenario, &stage)?;
     // The history, replayed by this code, feeds the same events again.
     server.runtime.block_on(stage.client.replay(id)).map_err(|e| format!("replay: {e}"))?;
-    let all = server.instances(id);
-    let replayed = all.last().filter(|i| i[0].instance != last[0].instance).ok_or("the replay was not seen")?;
+    let replayed = server.run_of(id);
+    if replayed.iter().any(|one| last.iter().any(|other| one.instance == other.instance)) {
+        return Err("the replay was not seen".to_owned());
+    }
     // A run that was terminated where it waits may have lost its last task.
-    let fed = if report.status == Status::Waiting { &last[..last.len().min(replayed.len())] } else { last };
-    same_events(fed, replayed)?;
-    let process = plan.process().to_owned();
-    let run = Run { id: format!("{process}.{key}"), uid, key, process, version: plan.version() };
-    pure(plan, State::new(run, input), last)
+    let fed = if report.status == Status::Waiting { &last[..last.len().min(replayed.len())] } else { &last };
+    same_events(fed, &replayed)?;
+    pure(plan, State::new(start.run(), input), &last)
 }
 
 /// The history is no longer than the definition lets us reckon, and the messages and cancels that came.
@@ -380,12 +432,11 @@ impl<'a> Stage<'a> {
 
     /// Until the run waits where it waits on the virtual clock.
     async fn waits_as(&self, report: &Report) -> Result<(), String> {
-        let mut wanted: Vec<String> = report.waiting.iter().map(|p| p.path.clone()).collect();
+        let mut wanted: Vec<String> = report.waiting.iter().map(|p| p.path.to_string()).collect();
         wanted.sort();
         settled(async || {
             let found = self.client.position(&self.id, Duration::from_secs(10)).await.map_err(|e| e.to_string())?;
-            let Value::List(found) = found else { return Err("no position".to_owned()) };
-            let mut found: Vec<String> = found.iter().filter_map(|p| p.get("path").map(Value::to_display)).collect();
+            let mut found: Vec<String> = found.into_iter().map(|position| position.path).collect();
             found.sort();
             let other = found != wanted;
             Ok(other.then(|| format!("the run waits at {found:?}, on the virtual clock at {wanted:?}")))
@@ -501,7 +552,7 @@ fn pace(scenario: &Scenario, report: &Report, slower: i64) -> Pace {
         let offset = |time: Time| pace.offset(time.millis() - start);
         let attempt =
             PacedAttempt { timeout: times_out(deal).then(|| offset(deal.ended)), next: deal.next.map(offset) };
-        pace.attempts.insert((deal.path.clone(), deal.attempt), attempt);
+        pace.attempts.insert((deal.path.to_string(), deal.attempt), attempt);
     }
     pace
 }
@@ -512,7 +563,7 @@ fn deals(scenario: &Scenario, report: &Report, pace: &Pace) -> BTreeMap<String, 
         let offset = pace.offset(deal.ended.millis() - scenario.at.millis());
         let next = deal.next.map(|next| pace.offset(next.millis() - scenario.at.millis()));
         let reaction = (!times_out(deal)).then(|| deal.answer.reaction.clone());
-        deals.entry(deal.path.clone()).or_default().push(Dealt { reaction, offset, next });
+        deals.entry(deal.path.to_string()).or_default().push(Dealt { reaction, offset, next });
     }
     deals
 }
@@ -618,12 +669,7 @@ fn pure(plan: &Plan, mut state: State, fed: &[Applied]) -> Result<(), String> {
         if output.commands != applied.output.commands || output.trace != applied.output.trace {
             return Err(format!("alone, the machine does something else at {:?}", applied.event));
         }
-        let text = serde_json::to_string(&state).map_err(|e| e.to_string())?;
-        let read: State = serde_json::from_str(&text).map_err(|e| format!("{e}: {text}"))?;
-        if read != state {
-            return Err(format!("the state does not read back as it was: {text}"));
-        }
-        state = read;
+        state = carried::carry(&state)?;
     }
     let ends = fed.iter().flat_map(|a| &a.output.commands).any(|c| matches!(c, Command::End(_)));
     match (state.end(), ends) {

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use super::{Inner, Next, keep_result, report};
 use crate::machine::error::RunError;
+use crate::machine::path::Path;
 use crate::machine::state::{Join, Progress, Role, Stage, StepFrame};
 use crate::machine::trace::What;
 use crate::machine::turn::{Exit, Turn};
@@ -61,7 +62,7 @@ pub(super) fn list(progress: Progress) -> Value {
 }
 
 /// The result of an item that ended, or the exit that ends the loop.
-fn result(turn: &mut Turn<'_>, path: &str, each: &For, item: Option<&Value>, exit: Exit) -> Result<Value, Exit> {
+fn result(turn: &mut Turn<'_>, path: &Path, each: &For, item: Option<&Value>, exit: Exit) -> Result<Value, Exit> {
     let (value, error) = match exit {
         Exit::Value(value) => (value, None),
         Exit::Continue => (Value::Null, None),
@@ -90,7 +91,7 @@ fn item(turn: &mut Turn<'_>, frame: &StepFrame, each: &For, mut progress: Progre
     Next::Inside(Inner {
         list: each.body,
         stage: Stage::Item(Box::new(progress)),
-        path: Some(format!("{}.{at}", frame.path)),
+        path: Some(frame.path.item(at)),
         names,
     })
 }
@@ -103,7 +104,7 @@ pub(super) fn inside(turn: &mut Turn<'_>, id: u64, frame: &mut StepFrame, each: 
         return Next::value(list(progress));
     }
     let at = progress.next.saturating_sub(1);
-    let path = format!("{}.{at}", frame.path);
+    let path = frame.path.item(at);
     let kept = result(turn, &path, each, progress.items.get(at), exit)
         .and_then(|value| keep_result(turn, id, &path, &mut progress, at, value));
     match kept {
@@ -114,14 +115,14 @@ pub(super) fn inside(turn: &mut Turn<'_>, id: u64, frame: &mut StepFrame, each: 
 
 // ---- several at a time
 
-fn begin_items(turn: &mut Turn<'_>, id: u64, path: &str, each: &For, join: &mut Join) {
+fn begin_items(turn: &mut Turn<'_>, id: u64, path: &Path, each: &For, join: &mut Join) {
     while join.open.len() < each.parallel {
         let index = join.progress.next;
         let Some(value) = join.progress.items.get(index) else { return };
         let names = names(each, value, index);
         join.progress.next += 1;
         let role = Role::Branch { parent: id, index };
-        let strand = turn.spawn(role, each.body, format!("{path}.{index}"), names);
+        let strand = turn.spawn(role, each.body, path.item(index), names);
         join.open.insert(index, strand);
     }
 }
@@ -129,13 +130,13 @@ fn begin_items(turn: &mut Turn<'_>, id: u64, path: &str, each: &For, join: &mut 
 pub(super) fn item_ended(
     turn: &mut Turn<'_>,
     id: u64,
-    path: &str,
+    path: &Path,
     each: &For,
     join: &mut Join,
     index: usize,
     exit: Exit,
 ) {
-    let item_path = format!("{path}.{index}");
+    let item_path = path.item(index);
     let kept = result(turn, &item_path, each, join.progress.items.get(index), exit)
         .and_then(|value| keep_result(turn, id, &item_path, &mut join.progress, index, value));
     match kept {

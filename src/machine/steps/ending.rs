@@ -2,6 +2,7 @@
 
 use super::Next;
 use crate::machine::error::RunError;
+use crate::machine::path::Path;
 use crate::machine::state::StepFrame;
 use crate::machine::turn::{Exit, Turn};
 use crate::plan::Plan;
@@ -52,7 +53,7 @@ pub(super) fn enter_fail(
 }
 
 /// Whether a result keeps the contract of the process.
-pub(in crate::machine) fn check_result(plan: &Plan, value: &Value, path: &str) -> Result<(), RunError> {
+pub(in crate::machine) fn check_result(plan: &Plan, value: &Value, path: &Path) -> Result<(), RunError> {
     let violations = plan.returns().map(|schema| schema.violations(value)).unwrap_or_default();
     let Some(first) = violations.first() else { return Ok(()) };
     let place = if first.pointer.is_empty() { "the result".to_owned() } else { format!("`{}`", first.pointer) };

@@ -21,6 +21,7 @@ pub(super) use ending::check_result;
 
 use super::error::RunError;
 use super::event::CallOutcome;
+use super::path::Path;
 use super::state::{Join, Progress, Role, Stage, StepFrame};
 use super::trace::What;
 use super::turn::{Exit, Turn};
@@ -45,7 +46,7 @@ pub(super) struct Inner {
     /// Where the step then stands.
     pub stage: Stage,
     /// What paths inside begin with, if not with the step's own.
-    pub path: Option<String>,
+    pub path: Option<Path>,
     pub names: BTreeMap<String, Value>,
 }
 
@@ -114,7 +115,7 @@ fn check_reply(
     schema: Option<&Schema>,
     reply: &Value,
     kind: Own,
-    path: &str,
+    path: &Path,
     attempts: Option<u32>,
 ) -> Result<(), RunError> {
     let violations = schema.map(|schema| schema.violations(reply)).unwrap_or_default();
@@ -150,7 +151,7 @@ pub(super) fn inside<'a>(turn: &mut Turn<'a>, id: u64, frame: &mut StepFrame, st
 
 /// A wait whose condition or inbox may have changed: `None` goes on waiting. Of the messages those are looked at whose
 /// number is `from` or more.
-pub(super) fn look(turn: &mut Turn<'_>, id: u64, path: &str, step: &Step, from: u64) -> Option<Next> {
+pub(super) fn look(turn: &mut Turn<'_>, id: u64, path: &Path, step: &Step, from: u64) -> Option<Next> {
     wait::look(turn, id, path, step, from)
 }
 
@@ -158,7 +159,7 @@ pub(super) fn look(turn: &mut Turn<'_>, id: u64, path: &str, step: &Step, from: 
 pub(super) fn branch_ended(
     turn: &mut Turn<'_>,
     id: u64,
-    path: &str,
+    path: &Path,
     step: &Step,
     join: &mut Join,
     index: usize,
@@ -191,7 +192,7 @@ fn branches(turn: &mut Turn<'_>, id: u64, frame: &StepFrame, branches: &[(String
     let mut join = Join::default();
     for (index, (name, list)) in branches.iter().enumerate() {
         let role = Role::Branch { parent: id, index };
-        let strand = turn.spawn(role, *list, format!("{}.{name}", frame.path), BTreeMap::new());
+        let strand = turn.spawn(role, *list, frame.path.branch(name), BTreeMap::new());
         join.open.insert(index, strand);
     }
     match branches {
@@ -211,7 +212,7 @@ fn report(item: Option<Value>, value: Value, error: Option<&RunError>) -> Value 
 fn keep_result(
     turn: &mut Turn<'_>,
     id: u64,
-    path: &str,
+    path: &Path,
     progress: &mut Progress,
     index: usize,
     result: Value,

@@ -1,6 +1,7 @@
 //! `parallel`: all branches; the first that fails decides, and the others are cancelled and waited for (R22).
 
 use super::{Next, branches, keep_result, report};
+use crate::machine::path::Path;
 use crate::machine::state::{Join, StepFrame};
 use crate::machine::trace::What;
 use crate::machine::turn::{Exit, Turn};
@@ -14,7 +15,7 @@ pub(super) fn enter(turn: &mut Turn<'_>, id: u64, frame: &StepFrame, written: &[
 pub(super) fn branch_ended(
     turn: &mut Turn<'_>,
     id: u64,
-    path: &str,
+    path: &Path,
     branches: &[(String, ListId)],
     reporting: bool,
     join: &mut Join,
@@ -22,7 +23,7 @@ pub(super) fn branch_ended(
     exit: Exit,
 ) {
     let name = branches.get(index).map_or("", |(name, _)| name.as_str());
-    let path = format!("{path}.{name}");
+    let path = path.branch(name);
     let result = match exit {
         Exit::Value(value) if reporting => Ok(report(None, value, None)),
         Exit::Value(value) => Ok(value),

@@ -22,7 +22,7 @@ pub(super) fn round(
         Ok(true) => Next::Inside(Inner {
             list: body,
             stage: Stage::Round(round),
-            path: Some(format!("{}.{round}", frame.path)),
+            path: Some(frame.path.counter(round)),
             names: BTreeMap::new(),
         }),
         Ok(false) => Next::value(Value::Null),

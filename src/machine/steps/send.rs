@@ -22,7 +22,7 @@ pub(super) fn enter(
     to: &Written,
     payload: Option<&Written>,
 ) -> Next {
-    let path = frame.path.as_str();
+    let path = &frame.path;
     let to = match turn.evaluate(id, path, to) {
         Ok(to) => to.to_display(),
         Err(exit) => return Next::Done(exit),
@@ -56,6 +56,6 @@ pub(super) fn enter(
         Value::map([("signal", Value::text(signal)), ("to", Value::text(to.as_str())), ("payload", payload.clone())]);
     turn.trace(path, What::Called { request: digest(&request) });
     let signal = signal.to_owned();
-    turn.command(Command::Send(Box::new(Send { number, path: path.to_owned(), signal, to, payload })));
+    turn.command(Command::Send(Box::new(Send { number, path: path.clone(), signal, to, payload })));
     Next::Suspend(number)
 }

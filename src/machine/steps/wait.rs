@@ -4,6 +4,7 @@
 use super::Next;
 use crate::expression::Expression;
 use crate::machine::error::RunError;
+use crate::machine::path::Path;
 use crate::machine::state::{Message, PendingKind, StepFrame};
 use crate::machine::trace::{Shown, What};
 use crate::machine::turn::{Exit, Turn};
@@ -52,7 +53,7 @@ pub(super) fn enter_condition<'a>(turn: &mut Turn<'a>, id: u64, frame: &StepFram
 }
 
 /// Whether the wait is over: `None` where it is not.
-pub(super) fn look(turn: &mut Turn<'_>, id: u64, path: &str, step: &Step, from: u64) -> Option<Next> {
+pub(super) fn look(turn: &mut Turn<'_>, id: u64, path: &Path, step: &Step, from: u64) -> Option<Next> {
     match step.action.awaits()? {
         Awaits::Condition(condition) => match turn.test(id, path, condition) {
             Ok(true) => Some(Next::value(Value::Null)),
@@ -70,7 +71,7 @@ pub(super) fn look(turn: &mut Turn<'_>, id: u64, path: &str, step: &Step, from: 
 fn receive(
     turn: &mut Turn<'_>,
     id: u64,
-    path: &str,
+    path: &Path,
     signal: &str,
     condition: Option<&Expression>,
     from: u64,

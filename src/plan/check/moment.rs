@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::diagnostic::{Code, Diagnostic};
-use crate::expression::{Expression, Budget, Scope, World};
+use crate::expression::{Budget, Expression, Scope, World};
 use crate::syntax::verbs::Wait;
 use crate::syntax::{Document, Step, Written, WrittenKind, length};
 use crate::value::{Duration, Time, Value};

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::machine::Path;
 use crate::plan::{Action, ListId, Plan, Step};
 use crate::syntax::{Role, StepId};
 
@@ -16,23 +17,13 @@ pub struct Link<'a> {
 }
 
 /// The chain of steps that a path names.
-pub fn chain<'a>(plan: &'a Plan, path: &str) -> Option<Vec<Link<'a>>> {
-    let parts: Vec<&str> = path.split('.').filter(|part| !part.bytes().all(|b| b.is_ascii_digit())).collect();
+pub fn chain<'a>(plan: &'a Plan, path: &Path) -> Option<Vec<Link<'a>>> {
     let mut links: Vec<Link<'a>> = Vec::new();
     let mut within = vec![(None, plan.root)];
-    for part in parts {
-        // The name of a branch is a part of the path, and no step.
-        if within.iter().any(|(role, _)| *role == Some(Role::Branch(part))) {
-            within.retain(|(role, _)| *role == Some(Role::Branch(part)));
-            continue;
-        }
-        let (role, list, at, step) = within.iter().find_map(|(role, list)| {
-            let steps = plan.list(*list);
-            let at = steps.iter().position(|id| plan.step(*id).is_some_and(|step| step.segment == part))?;
-            Some((*role, *list, at, plan.step(*steps.get(at)?)?))
-        })?;
-        within = lists(step);
-        links.push(Link { list, role, at, step });
+    for level in path.levels(plan)? {
+        let (role, _) = within.iter().find(|(_, list)| *list == level.list)?;
+        links.push(Link { list: level.list, role: *role, at: level.at, step: level.step });
+        within = lists(level.step);
     }
     (!links.is_empty()).then_some(links)
 }

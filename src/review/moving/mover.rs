@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::chain::{Link, chain, chains};
 use super::verdict::{About, Live, Reason, Standing, Verdict};
 use crate::expression::Expression;
-use crate::machine::Armed;
+use crate::machine::{Alarm, Armed};
 use crate::plan::{Action, Plan, Step, Violation};
 use crate::review::matching::matched;
 use crate::review::side::{Side, Spelling, everything};
@@ -112,11 +112,11 @@ impl<'a> Mover<'a> {
     }
 
     fn place(&self, place: &Standing, now: Time, reasons: &mut Reasons) {
-        let path = place.path.as_str();
+        let path = &place.path;
         let before = chain(self.old, path);
         let Some((before, active)) = before.as_ref().and_then(|links| Some((links, links.last()?.step))) else {
             let words = format!("nothing in the definition stands at `{path}`");
-            let about = About::Step(path.rsplit('.').next().unwrap_or(path).to_owned());
+            let about = About::Step(path.segment().unwrap_or_default().to_owned());
             reasons.insert(Reason { verdict: Verdict::Blocked, words, about, due: None });
             return;
         };
@@ -197,8 +197,8 @@ impl<'a> Mover<'a> {
             reasons.insert(Reason { verdict, words, about: About::Step(after.segment.clone()), due });
         };
         // By as much later or sooner as the lengths differ.
-        let dues = |wait: bool, lengths: Option<(Duration, Duration)>| {
-            let own = |armed: &&Armed| armed.wait == wait && armed.path.rsplit('.').next() == Some(name);
+        let dues = |what: Alarm, lengths: Option<(Duration, Duration)>| {
+            let own = |armed: &&Armed| armed.what == what && armed.path.segment() == Some(name);
             let due = place.armed.iter().find(own)?.due;
             let (was, is) = lengths?;
             Some((due, Time(due.millis() - was.millis() + is.millis())))
@@ -207,7 +207,7 @@ impl<'a> Mover<'a> {
             && length(was).zip(length(is)).is_none_or(|(was, is)| was != is)
             && Spelling::default().written(was) != self.spelling.written(is)
         {
-            let due = dues(true, length(was).zip(length(is)));
+            let due = dues(Alarm::Wait, length(was).zip(length(is)));
             let anew = match due {
                 Some((_, anew)) if anew <= now => "armed anew it would be over at once",
                 _ => "keep it, or arm it anew",
@@ -215,7 +215,7 @@ impl<'a> Mover<'a> {
             say(Verdict::Choice, format!("the time of `{name}` was armed as it was: {anew}"), due);
         }
         if before.timeout != after.timeout {
-            let due = dues(false, before.timeout.zip(after.timeout));
+            let due = dues(Alarm::Timeout, before.timeout.zip(after.timeout));
             match due {
                 Some((_, anew)) if anew <= now => {
                     say(Verdict::Blocked, format!("the timeout of `{name}` would be past already"), due);

@@ -1,6 +1,6 @@
 //! What is said of a run that might be moved: a verdict with its reasons, and how many runs there are of each.
 
-use crate::machine::Armed;
+use crate::machine::{Armed, Path};
 use crate::value::Time;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -43,8 +43,7 @@ pub struct Reason {
 /// A place where a run is suspended.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Standing {
-    /// The activation path.
-    pub path: String,
+    pub path: Path,
     /// The timers of this step and of those around it.
     pub armed: Vec<Armed>,
 }

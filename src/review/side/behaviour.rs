@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::machine::{Refused, UpdateOutcome, What};
+use crate::machine::{Path, Refused, UpdateOutcome, What};
 use crate::plan::Plan;
 use crate::simulate::{Happening, Replied, Scenario, Status, simulate_within};
 use crate::value::{Duration, Value, to_json};
@@ -38,7 +38,7 @@ impl Behaviour {
             Ok(report) => report,
             Err(refused) => return (Behaviour { refused: Some(reason(&refused)), ..Behaviour::default() }, 1),
         };
-        let last = |path: &str| path.rsplit('.').next().unwrap_or(path).to_owned();
+        let last = |path: &Path| path.segment().unwrap_or_default().to_owned();
         let mut heard: Vec<String> = Vec::new();
         let happenings = scenario.timeline.iter().flat_map(|entry| &entry.together);
         for (at, happening) in happenings.enumerate() {

@@ -1,0 +1,191 @@
+//! Crossing into a fresh history (R38 to R42): when a run does it, and what it takes along.
+
+use std::cell::Cell;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, ser};
+use serde_json::value::RawValue;
+
+use super::issue::{Key, RESULT};
+use crate::machine::{Call, Command, Event, Send};
+use crate::value::{Value, to_json};
+
+/// Bounds of one history, beyond which a run goes on in a fresh one. The server ends a run at 51,200 events or 50 MiB,
+/// and takes 10,000 signals and 2,000 updates of one execution.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Marks {
+    /// From here on it crosses where nothing is out but timers.
+    pub soft: Mark,
+    /// From here on no new call is issued, so that it comes to that.
+    pub firm: Mark,
+    /// From here on the run fails: calls are out that do not end.
+    pub hard: Mark,
+}
+
+/// What is counted in a history; reaching any of them is reaching the mark.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Mark {
+    pub events: u64,
+    /// Of the payloads that came and went, as JSON.
+    pub bytes: u64,
+    pub signals: u64,
+    pub updates: u64,
+}
+
+impl Marks {
+    /// The marks of every run; tests lower them.
+    pub const USUAL: Marks = Marks {
+        soft: Mark { events: 8_000, bytes: 4 << 20, signals: 8_000, updates: 1_500 },
+        firm: Mark { events: 16_000, bytes: 10 << 20, signals: 8_500, updates: 1_600 },
+        hard: Mark { events: 40_000, bytes: 40 << 20, signals: 9_800, updates: 1_950 },
+    };
+}
+
+impl Mark {
+    fn reached(self, by: Mark) -> bool {
+        by.events >= self.events || by.bytes >= self.bytes || by.signals >= self.signals || by.updates >= self.updates
+    }
+}
+
+/// How far a history has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Fill {
+    Free,
+    Soft,
+    Firm,
+    Hard,
+}
+
+/// One history of a run, as it is counted. All counts are functions of the history, so that a replay crosses where the
+/// run did.
+pub(super) struct History {
+    marks: Marks,
+    count: Mark,
+    /// What the server says of its tasks, which is heard while the workflow only looks at its state.
+    events: Cell<u64>,
+    suggested: Cell<bool>,
+    /// Something was applied: a history in which nothing happened is not left.
+    begun: bool,
+}
+
+impl History {
+    pub fn new(marks: Option<Marks>) -> History {
+        let count = Mark { events: 0, bytes: 0, signals: 0, updates: 0 };
+        let marks = marks.unwrap_or(Marks::USUAL);
+        History { marks, count, events: Cell::new(0), suggested: Cell::new(false), begun: false }
+    }
+
+    /// Counts what came.
+    pub fn took(&mut self, event: &Event) {
+        self.begun = true;
+        let size = |value: &Value| to_json(value).len() as u64;
+        let bytes = match event {
+            Event::Signal { payload, .. } => {
+                self.count.signals += 1;
+                size(payload)
+            }
+            Event::Update { payload, .. } => {
+                self.count.updates += 1;
+                size(payload)
+            }
+            Event::Answered { outcome, .. } => match &outcome.result {
+                Ok(value) => size(value),
+                Err(error) => size(&error.details) + error.message.len() as u64,
+            },
+            Event::Started | Event::Fired { .. } | Event::Cancel { .. } | Event::Exceeded { .. } => 0,
+        };
+        self.count.bytes = self.count.bytes.saturating_add(bytes);
+    }
+
+    /// Counts what went.
+    pub fn gave(&mut self, command: &Command) {
+        let size = |value: &Value| to_json(value).len() as u64;
+        let bytes = match command {
+            Command::Call(call) => size(&call.work.to_value()),
+            Command::Send(send) => size(&send.payload),
+            Command::Answer { .. } | Command::Timer { .. } | Command::Withdraw { .. } | Command::End(_) => 0,
+        };
+        self.count.bytes = self.count.bytes.saturating_add(bytes);
+    }
+
+    /// Looks at what the server says of a task in which something was applied.
+    pub fn told(&self, events: u64, suggested: bool) {
+        self.events.set(self.events.get().max(events));
+        self.suggested.set(self.suggested.get() || suggested);
+    }
+
+    pub fn fill(&self) -> Fill {
+        let Marks { soft, firm, hard } = self.marks;
+        match (Mark { events: self.events.get(), ..self.count }) {
+            _ if !self.begun => Fill::Free,
+            count if hard.reached(count) => Fill::Hard,
+            count if firm.reached(count) => Fill::Firm,
+            count if soft.reached(count) || self.suggested.get() => Fill::Soft,
+            _ => Fill::Free,
+        }
+    }
+}
+
+/// Whether nothing is out that a fresh history could not take up: timers are armed anew there (R39).
+pub(super) fn portable<'a>(mut out: impl Iterator<Item = &'a Key>) -> bool {
+    out.all(|(class, ..)| *class != RESULT)
+}
+
+/// The largest start input: a server takes payloads of 2 MiB.
+pub(super) const LARGEST: usize = 2_000_000;
+
+/// What a run takes along into a fresh history, beside what it was started with.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Carried {
+    /// How many histories there were before.
+    pub number: u64,
+    /// The state of the machine, in its own form.
+    pub state: Stored,
+    /// What the machine asked for and was not issued, in order.
+    pub queued: Vec<Queued>,
+}
+
+/// JSON that travels as it is.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stored(pub String);
+
+impl Serialize for Stored {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let raw: &RawValue = serde_json::from_str(&self.0).map_err(ser::Error::custom)?;
+        raw.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Stored {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Stored, D::Error> {
+        Box::<RawValue>::deserialize(deserializer).map(|raw| Stored(raw.get().to_owned()))
+    }
+}
+
+/// A command that waits for the fresh history.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", deny_unknown_fields)]
+pub enum Queued {
+    Call(Box<Call>),
+    Send(Box<Send>),
+}
+
+impl Queued {
+    /// `None`: a command that the state holds by itself.
+    pub(super) fn of(command: Command) -> Option<Queued> {
+        match command {
+            Command::Call(call) => Some(Queued::Call(call)),
+            Command::Send(send) => Some(Queued::Send(send)),
+            Command::Answer { .. } | Command::Timer { .. } | Command::Withdraw { .. } | Command::End(_) => None,
+        }
+    }
+
+    pub(super) fn command(self) -> Command {
+        match self {
+            Queued::Call(call) => Command::Call(call),
+            Queued::Send(send) => Command::Send(send),
+        }
+    }
+}
