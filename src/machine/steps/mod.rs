@@ -168,7 +168,8 @@ pub(super) fn branch_ended(
     match step.action.gathers() {
         Some(Gathers::First(_)) => join.decided = Some((Some(index), exit)),
         Some(Gathers::All { branches, report }) => {
-            parallel::branch_ended(turn, id, path, branches, report, join, index, exit)
+            let name = branches.get(index).map_or("", |(name, _)| name.as_str());
+            parallel::branch_ended(turn, id, &path.branch(name), report, join, index, exit)
         }
         Some(Gathers::Items(each)) => each::item_ended(turn, id, path, each, join, index, exit),
         None => {}

@@ -12,28 +12,26 @@ pub(super) fn enter(turn: &mut Turn<'_>, id: u64, frame: &StepFrame, written: &[
     branches(turn, id, frame, written)
 }
 
+/// `path` is the branch's own.
 pub(super) fn branch_ended(
     turn: &mut Turn<'_>,
     id: u64,
     path: &Path,
-    branches: &[(String, ListId)],
     reporting: bool,
     join: &mut Join,
     index: usize,
     exit: Exit,
 ) {
-    let name = branches.get(index).map_or("", |(name, _)| name.as_str());
-    let path = path.branch(name);
     let result = match exit {
         Exit::Value(value) if reporting => Ok(report(None, value, None)),
         Exit::Value(value) => Ok(value),
         Exit::Error(error) if reporting && error.catchable() => {
-            turn.trace(&path, What::Skipped { error: (&error).into() });
+            turn.trace(path, What::Skipped { error: (&error).into() });
             Ok(report(None, Value::Null, Some(&error)))
         }
         other => Err(other),
     };
-    if let Err(exit) = result.and_then(|result| keep_result(turn, id, &path, &mut join.progress, index, result)) {
+    if let Err(exit) = result.and_then(|result| keep_result(turn, id, path, &mut join.progress, index, result)) {
         join.decided = Some((Some(index), exit));
     }
 }
