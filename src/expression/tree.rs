@@ -23,6 +23,19 @@ impl Asked {
         self.null.extend(other.null);
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.missing.is_empty() && self.null.is_empty()
+    }
+
+    /// Whether it asks for something of this name.
+    pub fn mentions(&self, name: &str) -> bool {
+        let first = |paths: &BTreeSet<Vec<String>>| {
+            let next = paths.range(vec![name.to_owned()]..).next();
+            next.and_then(|path| path.first()).is_some_and(|first| first == name)
+        };
+        first(&self.missing) || first(&self.null)
+    }
+
     /// What it asks for of other names than this.
     pub fn without(&self, name: &str) -> Asked {
         let others = |paths: &BTreeSet<Vec<String>>| {

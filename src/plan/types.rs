@@ -49,7 +49,8 @@ fn asked(document: &Document) -> Option<Arc<Asked>> {
     for check in document.header.updates.items().iter().filter_map(|update| update.keys.check.get()) {
         asked.join(check.expression.asks());
     }
-    Some(Arc::new(asked))
+    // Each payload and each error is asked for itself.
+    Some(Arc::new(asked.without("payload").without("error")))
 }
 
 /// What the conditions of these steps ask for. What is assigned may be a condition's other half.

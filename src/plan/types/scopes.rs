@@ -62,10 +62,13 @@ struct Walk<'a> {
     returns: Option<Type>,
     /// Names by level, as far as earlier passes found them.
     known: BTreeMap<(usize, String), Known<'a>>,
-    found: BTreeMap<(usize, String), Vec<(Type, Option<&'a Step>)>>,
+    found: BTreeMap<(usize, String), Assigned<'a>>,
     levels: usize,
     complaints: Vec<Diagnostic>,
 }
+
+/// The types of all that is assigned to a name, with the steps that save under it.
+type Assigned<'a> = Vec<(Type, Option<&'a Step>)>;
 
 /// What is known of a name.
 #[derive(Default)]
@@ -76,7 +79,7 @@ struct Known<'a> {
 }
 
 impl<'a> Known<'a> {
-    fn of(found: Vec<(Type, Option<&'a Step>)>) -> Known<'a> {
+    fn of(found: Assigned<'a>) -> Known<'a> {
         let saved = match found.as_slice() {
             [(_, saved)] => *saved,
             _ => None,
@@ -568,6 +571,9 @@ fn list_type(list: &Written, scope: &Scope) -> Type {
 fn local(scope: &Scope, name: &str, ty: Type, asked: Asked) -> Scope {
     let mut scope = with(scope, name, ty);
     scope.types.asked = scope.types.asked.map(|around| {
+        if asked.is_empty() && !around.mentions(name) {
+            return around;
+        }
         let mut own = around.without(name);
         own.join(asked);
         Arc::new(own)
