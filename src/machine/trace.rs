@@ -223,3 +223,56 @@ pub fn reply_of<'a>(plan: &'a Plan, path: &Path) -> Option<&'a Schema> {
         Outside::Run { .. } => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::{Home, from_yaml};
+
+    #[test]
+    fn a_path_leads_to_its_step_and_its_strand() {
+        let text = "fermata: 1
+process: P
+version: 1
+key: ${input.k}
+steps:
+  - id: attempt
+    try:
+      - id: pause
+        wait: 1h
+    catch:
+      - do:
+          - id: caught
+            log: a
+    finally:
+      - id: last
+        wait: 1h
+  - id: both
+    parallel:
+      one:
+        - id: in-one
+          wait: 1h
+      two:
+        - log: b
+";
+        let (plan, complaints) = from_yaml(text, &Home::default());
+        let plan = plan.unwrap_or_else(|| panic!("{complaints:?}"));
+        let of = |text: &str| {
+            let path = Path::parse(&plan, text).unwrap();
+            (line_of(&plan, text), is_pause(&plan, &path), path.strand(&plan).to_string())
+        };
+        assert_eq!(of("attempt"), (Some(6), false, String::new()));
+        assert_eq!(of("attempt.pause"), (Some(8), true, String::new()));
+        assert_eq!(of("attempt.caught"), (Some(12), false, String::new()));
+        assert_eq!(of("attempt.last"), (Some(15), true, String::new()));
+        assert_eq!(of("both.one.in-one"), (Some(20), true, "both.one".to_owned()));
+    }
+
+    #[test]
+    fn a_long_value_is_shown_by_its_beginning() {
+        let short = Shown::of(&Value::text("abc"));
+        assert_eq!((short.beginning(), short.whole(), short.bytes()), ("\"abc\"", Some("\"abc\""), 5));
+        let long = Shown::of(&Value::text("a".repeat(2_000)));
+        assert_eq!((long.beginning().len(), long.whole(), long.bytes()), (BEGINNING, None, 2_002));
+    }
+}

@@ -55,3 +55,34 @@ fn make(schema: &Json, name: &str, depth: usize) -> Json {
         _ => Json::Null,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::{Home, from_yaml};
+    use crate::value::to_json;
+
+    /// The example of an input with this schema, as JSON.
+    fn of(schema: &str) -> Option<String> {
+        let text = format!(
+            "fermata: 1\nprocess: P\nversion: 1\nkey: ${{input.name}}\ninput: {schema}\nsteps:\n  - return: 1\n"
+        );
+        let (plan, complaints) = from_yaml(&text, &Home::default());
+        let plan = plan.unwrap_or_else(|| panic!("{complaints:?}"));
+        example(plan.input()).map(|value| to_json(&value))
+    }
+
+    #[test]
+    fn what_is_required_is_made_up_to_fit() {
+        let schema = "{ type: object, required: [name, day, n, many, kind, flag], properties: { name: { type: string }, \
+                      day: { type: string, format: date }, n: { type: integer, maximum: 7 }, flag: { type: boolean }, \
+                      many: { type: array, minItems: 2, items: { type: integer, minimum: 40 } }, kind: { enum: [a, b] }, \
+                      other: { type: string } } }";
+        let made = r#"{"day":"2026-01-01","flag":false,"kind":"a","many":[40,40],"n":7,"name":"name-1"}"#;
+        assert_eq!(of(schema).as_deref(), Some(made));
+        assert_eq!(
+            of("{ type: object, required: [name], properties: { name: { type: string, minLength: 99 } } }"),
+            None
+        );
+    }
+}

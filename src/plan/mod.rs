@@ -505,10 +505,6 @@ impl Plan {
     pub fn has_step(&self, id: &str) -> bool {
         self.steps.iter().any(|s| s.id.as_deref() == Some(id))
     }
-    /// Whether a step has this part of a path: its id, or `verb~n`.
-    pub fn has_segment(&self, segment: &str) -> bool {
-        self.steps.iter().any(|s| s.segment == segment)
-    }
     /// Every id of the plan, in document order.
     pub fn ids(&self) -> impl Iterator<Item = &str> {
         self.steps.iter().filter_map(|s| s.id.as_deref())
