@@ -68,17 +68,3 @@ mod tests {
         }
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_handed_on_reads_back() {
-        let bare = RunError::new(ErrorType::named("out-of-stock"), "none left", "ship.call");
-        let full = RunError { attempts: Some(3), details: Value::map([("left", Value::integer(0))]), ..bare.clone() };
-        for error in [bare, full] {
-            assert_eq!(RunError::from_value(&error.to_value()), Some(error));
-        }
-    }
-}
