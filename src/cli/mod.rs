@@ -29,6 +29,8 @@ mod live;
 mod live;
 mod out;
 mod publish;
+#[cfg(feature = "server")]
+mod replay;
 mod scenarios;
 #[cfg(feature = "server")]
 mod serve;
@@ -67,6 +69,9 @@ enum Commands {
     Release(publish::ReleaseArguments),
     /// What a change of a definition means for callers, for those who are called, and for live runs
     Diff(diff::Arguments),
+    /// Whether this program can go on with recorded histories, or with the runs that are open at a server
+    #[cfg(feature = "server")]
+    Replay(replay::Arguments),
     /// Everything in one command: Temporal, worker, API, stand-ins for services
     #[cfg(feature = "server")]
     Dev(dev::Arguments),
@@ -97,6 +102,8 @@ pub fn main() -> ExitCode {
         Commands::NewVersion(arguments) => publish::new_version(&arguments),
         Commands::Release(arguments) => publish::release(&arguments),
         Commands::Diff(arguments) => diff::run(&arguments),
+        #[cfg(feature = "server")]
+        Commands::Replay(arguments) => replay::run(&arguments),
         #[cfg(feature = "server")]
         Commands::Dev(arguments) => dev::run(&arguments),
         #[cfg(feature = "server")]

@@ -153,6 +153,8 @@ pub struct Filter {
     pub version: Option<i64>,
     pub key: Option<String>,
     pub status: Option<RunStatus>,
+    /// In the server's own language of queries.
+    pub query: Option<String>,
 }
 
 /// How a run ended, read from its last event.
@@ -364,7 +366,7 @@ impl Temporal {
         Ok(histories)
     }
 
-    async fn history(
+    pub(super) async fn history(
         &self,
         id: &str,
         filter: HistoryEventFilterType,
@@ -455,6 +457,7 @@ impl Temporal {
         parts.extend(filter.version.map(|v| format!("FermataVersion = {v}")));
         parts.extend(filter.key.as_ref().map(|k| format!("FermataKey = {}", quoted(k))));
         parts.extend(filter.status.map(|s| format!("ExecutionStatus = \"{}\"", s.query_word())));
+        parts.extend(filter.query.as_ref().map(|query| format!("({query})")));
         let request = ListWorkflowExecutionsRequest {
             namespace: self.namespace.clone(),
             page_size,
@@ -526,7 +529,7 @@ fn millis(seconds: i64, nanos: i32) -> i64 {
 }
 
 /// The ending an event tells of, if it is a last event.
-fn ending_of(event: &HistoryEvent) -> Option<Result<Ending, TemporalError>> {
+pub(super) fn ending_of(event: &HistoryEvent) -> Option<Result<Ending, TemporalError>> {
     let read = |payloads: &[_]| wire::value(payloads).map_err(|e| TemporalError::NotUnderstood(e.to_string()));
     let attributes = event.attributes.as_ref()?;
     Some(match attributes {

@@ -59,7 +59,7 @@ pub(super) enum Fill {
 
 /// One history of a run, as it is counted. All counts are functions of the history, so that a replay crosses where the
 /// run did.
-pub(super) struct History {
+pub(super) struct Filling {
     marks: Marks,
     count: Mark,
     /// What the server says of its tasks, which is heard while the workflow only looks at its state.
@@ -69,11 +69,11 @@ pub(super) struct History {
     begun: bool,
 }
 
-impl History {
-    pub fn new(marks: Option<Marks>) -> History {
+impl Filling {
+    pub fn new(marks: Option<Marks>) -> Filling {
         let count = Mark { events: 0, bytes: 0, signals: 0, updates: 0 };
         let marks = marks.unwrap_or(Marks::USUAL);
-        History { marks, count, events: Cell::new(0), suggested: Cell::new(false), begun: false }
+        Filling { marks, count, events: Cell::new(0), suggested: Cell::new(false), begun: false }
     }
 
     /// Counts what came.

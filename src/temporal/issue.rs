@@ -14,10 +14,11 @@ use temporalio_sdk::{
 };
 
 use super::request::HttpCall;
-use super::wire::{self, HttpAnswer, HttpFailure, HttpWork, WireError};
-use super::workflow::{FermataRun, Host, std_millis};
+use super::wire::{self, HttpAnswer, HttpFailure, HttpWork};
+pub(super) use super::workflow::std_millis;
+use super::workflow::{FermataRun, Host};
 use crate::machine::{Call, CallError, CallOutcome, Command, ErrorType, Event, Own, Send, Work};
-use crate::value::{Value, sha256, to_json};
+use crate::value::{Value, sha256, to_json, to_value};
 
 /// The longest id an activity gets; longer paths are cut and end in a hash.
 const MAX_ID: usize = 200;
@@ -27,14 +28,14 @@ const HEARTBEAT: StdDuration = StdDuration::from_secs(10);
 const GRACE: StdDuration = StdDuration::from_secs(5);
 
 /// The longest time that is asked of a server at once: it counts nanoseconds in 64 bits, and dates up to 2262.
-const LONGEST: StdDuration = StdDuration::from_secs(100 * 366 * 86_400);
+pub(super) const LONGEST: StdDuration = StdDuration::from_secs(100 * 366 * 86_400);
 
 /// Class, due, number.
 pub(super) type Key = (u8, i64, u64);
 /// Answers of calls, by number.
 pub(super) const RESULT: u8 = 0;
 /// Timers, by due time and number.
-const TIMER: u8 = 1;
+pub(super) const TIMER: u8 = 1;
 
 pub(super) struct Flying<'a> {
     token: WorkflowCancellationToken,
@@ -106,34 +107,41 @@ fn issue_call<'a>(
         .cancellation_type(ActivityCancellationType::TryCancel)
         .cancellation_token(token)
         .activity_id(id);
+    let input = RawValue::new(input(&call).iter().map(|value| wire::payload(to_json(value))).collect());
     let event = match call.work {
-        Work::Http(request) => {
+        Work::Http(ref request) => {
             let summary = cut(&format!("{} {} {}", request.service, request.method, request.path));
-            let work = HttpWork { path, idempotency_key: call.idempotency_key, request };
-            let input = match wire::written(&work) {
-                Ok(input) => input,
-                Err(error) => return ((RESULT, 0, number), refused(number, &error)),
-            };
             let options = options.heartbeat_timeout(HEARTBEAT).summary(summary).build();
             let answer = ctx.execute_activity(HttpCall, input, options);
-            answer.map(move |result| Event::Answered { call: number, outcome: outcome(result) }).boxed_local()
+            answer.map(move |result| Event::Answered { call: number, outcome: heard(&call.work, result) }).boxed_local()
         }
-        Work::Activity(activity) => {
-            let options = options.task_queue(activity.queue).summary(cut(&path)).build();
-            let args = activity.args.iter().map(|arg| wire::payload(to_json(arg))).collect();
-            let answer = ctx.execute_activity(UntypedActivity::new(activity.name), RawValue::new(args), options);
-            let most = activity.retry.attempts;
-            answer.map(move |result| Event::Answered { call: number, outcome: foreign(result, most) }).boxed_local()
+        Work::Activity(ref activity) => {
+            let options = options.task_queue(activity.queue.clone()).summary(cut(&path)).build();
+            let answer = ctx.execute_activity(UntypedActivity::new(activity.name.clone()), input, options);
+            answer.map(move |result| Event::Answered { call: number, outcome: heard(&call.work, result) }).boxed_local()
         }
     };
     ((RESULT, 0, number), event)
 }
 
-/// The outcome of a call that cannot be handed over.
-fn refused(number: u64, error: &WireError) -> LocalBoxFuture<'static, Event> {
-    let error = CallError { kind: Own::HttpRefused.into(), message: error.to_string(), details: Value::Null };
-    let outcome = CallOutcome { result: Err(error), attempts: None };
-    std::future::ready(Event::Answered { call: number, outcome }).boxed_local()
+/// What the activity of a call is given.
+pub(super) fn input(call: &Call) -> Vec<Value> {
+    match &call.work {
+        Work::Http(request) => {
+            let (path, idempotency_key) = (call.path.to_string(), call.idempotency_key.clone());
+            // Fields of these kinds always serialise; null stands for the impossible.
+            vec![to_value(&HttpWork { path, idempotency_key, request: request.clone() }).unwrap_or_default()]
+        }
+        Work::Activity(activity) => activity.args.clone(),
+    }
+}
+
+/// What the machine hears of the end of a call.
+pub(super) fn heard(work: &Work, result: Result<RawValue, ActivityExecutionError>) -> CallOutcome {
+    match work {
+        Work::Http(_) => outcome(result),
+        Work::Activity(activity) => foreign(result, activity.retry.attempts),
+    }
 }
 
 fn policy(work: &Work) -> RetryPolicy {
@@ -177,9 +185,7 @@ fn issue_send<'a>(
         let error = |kind: Own, message: String| CallError { kind: kind.into(), message, details: Value::Null };
         let result = match result {
             Ok(()) => Ok(Value::Null),
-            Err(WorkflowSignalError::NotFound { .. }) => {
-                Err(error(Own::SendNotRunning, format!("there is no open run {}", send.to)))
-            }
+            Err(WorkflowSignalError::NotFound { .. }) => Err(error(Own::SendNotRunning, not_running(&send.to))),
             Err(other) => Err(error(Own::SendRejected, other.to_string())),
         };
         Event::Answered { call: number, outcome: CallOutcome { result, attempts: None } }
@@ -187,8 +193,12 @@ fn issue_send<'a>(
     ((RESULT, 0, number), event.boxed_local())
 }
 
+pub(super) fn not_running(run: &str) -> String {
+    format!("there is no open run {run}")
+}
+
 /// A text that Temporal takes as an id or summary: at most [`MAX_ID`] bytes, the rest as a hash.
-fn cut(text: &str) -> String {
+pub(super) fn cut(text: &str) -> String {
     if text.len() <= MAX_ID {
         return text.to_owned();
     }

@@ -8,6 +8,7 @@ mod client;
 mod clock;
 mod crossing;
 pub mod dev_server;
+mod history;
 mod impact;
 mod issue;
 mod message;
@@ -24,12 +25,14 @@ mod workflow;
 pub use client::{Description, Ending, Filter, Listed, RunStatus, SEARCH_ATTRIBUTES, Started, Temporal, TemporalError};
 #[doc(hidden)]
 pub use crossing::{Mark, Marks};
+pub use history::{Fed, FormError, History, Parted, Reading};
 pub use impact::{Judged, count, counts};
 pub use message::Asked;
 #[doc(hidden)]
 pub use pace::{Pace, PacedAttempt, set_pace};
 #[doc(hidden)]
 pub use record::{Applied, set_recorder};
+pub use replay::{Outcome, Rehearsed};
 pub use request::Services;
 #[doc(hidden)]
 pub use request::{HttpActivity, HttpCall};

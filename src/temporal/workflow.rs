@@ -27,7 +27,7 @@ use temporalio_sdk::{
     WorkflowContextView, WorkflowTermination,
 };
 
-use super::crossing::{Carried, Fill, History, LARGEST, Queued, Stored, portable};
+use super::crossing::{Carried, Fill, Filling, LARGEST, Queued, Stored, portable};
 use super::issue::{Flying, Key, issue};
 use super::pace::{self, Pace};
 use super::record::{Applied, recorder};
@@ -54,7 +54,7 @@ struct Known {
     start: StartInput,
     plan: Arc<Plan>,
     state: State,
-    history: History,
+    history: Filling,
     /// How many histories there were before.
     number: u64,
 }
@@ -98,7 +98,13 @@ impl Host {
     fn begin(ctx: &WorkflowContextView, input: Option<&RawValue>) -> Host {
         let workflow_id = ctx.workflow_id().to_owned();
         let mut todo = VecDeque::new();
-        let known = guarded(|| understand(input)).and_then(|(start, plan)| guarded(|| know(start, plan, &mut todo)));
+        let known = guarded(|| {
+            let (start, plan) = understand(input)?;
+            let history = Filling::new(start.marks);
+            let Begun { start, state, number, first } = know(start, plan.clone()).map_err(Unknown::Task)?;
+            todo.extend(first);
+            Ok(Known { start, plan, state, history, number })
+        });
         let carried = known.as_ref().is_ok_and(|known| known.number > 0);
         let mut host = Host {
             known,
@@ -252,22 +258,32 @@ fn understand(input: Option<&RawValue>) -> Result<(StartInput, Arc<Plan>), Unkno
     Ok((start, plan))
 }
 
-/// What is known of a run that begins, or goes on from another history: then with what is to be done first.
-fn know(mut start: StartInput, plan: Arc<Plan>, todo: &mut VecDeque<Command>) -> Result<Known, Unknown> {
-    let history = History::new(start.marks);
+/// A run that begins, or goes on from another history.
+pub(super) struct Begun {
+    /// Without what it brought along.
+    start: StartInput,
+    pub state: State,
+    /// How many histories there were before.
+    pub number: u64,
+    /// What is to be done before anything else.
+    pub first: Vec<Command>,
+}
+
+/// Takes up a run where its start input leaves it. Errors: words; a run that has lived for years is not given up for what
+/// this program does not understand.
+pub(super) fn know(mut start: StartInput, plan: Arc<Plan>) -> Result<Begun, String> {
     let Some(carried) = start.carried.take() else {
         let state = State::new(start.run(), start.input.clone());
-        return Ok(Known { start, plan, state, history, number: 0 });
+        return Ok(Begun { start, state, number: 0, first: Vec::new() });
     };
-    // A run that has lived for years is not given up for what this program does not understand.
-    let task = |why: String| Unknown::Task(format!("the state of the run is not understood: {why}"));
-    let state = State::read(&carried.state.0, start.input.clone()).map_err(|error| task(error.to_string()))?;
+    let not_understood = |why: String| format!("the state of the run is not understood: {why}");
+    let state =
+        State::read(&carried.state.0, start.input.clone()).map_err(|error| not_understood(error.to_string()))?;
     if *state.run() != start.run() || !state.fits(&plan) {
-        return Err(task("it is of another definition".to_owned()));
+        return Err(not_understood("it is of another definition".to_owned()));
     }
-    todo.extend(state.timers());
-    todo.extend(carried.queued.into_iter().map(Queued::command));
-    Ok(Known { start, plan, state, history, number: carried.number })
+    let first = state.timers().into_iter().chain(carried.queued.into_iter().map(Queued::command)).collect();
+    Ok(Begun { start, state, number: carried.number, first })
 }
 
 fn number_of(command: &Command) -> Option<u64> {
@@ -374,7 +390,9 @@ impl WorkflowImplementation for Host {
             let mut stays = false;
             let mut out: BTreeMap<Key, Flying<'_>> = BTreeMap::new();
             // A timer that is armed anew behind a crossing is due as many milliseconds from now.
-            ctx.state_mut(|host| host.server_now = host.server_now.max(millis(ctx.workflow_time())));
+            if ctx.state(|host| host.known.as_ref().is_ok_and(|known| known.number > 0)) {
+                ctx.state_mut(|host| host.server_now = host.server_now.max(millis(ctx.workflow_time())));
+            }
             let end = loop {
                 let fill = ctx.state(|host| host.fill(ctx.history_length(), ctx.continue_as_new_suggested()));
                 // All that came has been applied, and is in the state (R41).

@@ -31,7 +31,8 @@ pub fn trials() -> Vec<Trial> {
         .collect()
 }
 
-fn run(path: &Path) -> Result<(), String> {
+/// Whether each scenario holds on the virtual clock.
+pub fn run(path: &Path) -> Result<(), String> {
     let case = read(path)?;
     if case.scenarios.is_empty() {
         return Err("the case has no scenarios".into());

@@ -20,6 +20,8 @@ mod check;
 #[cfg(feature = "server")]
 mod conversations;
 #[cfg(feature = "server")]
+mod crossing;
+#[cfg(feature = "server")]
 mod dev;
 mod diagnostics;
 mod documents;
@@ -43,6 +45,8 @@ mod program;
 mod random;
 #[cfg(feature = "server")]
 mod releases;
+#[cfg(feature = "server")]
+mod replay;
 mod review;
 mod rooms;
 mod scenarios;
@@ -80,7 +84,9 @@ fn main() {
         trials.extend(impact::trials());
         trials.extend(conversations::trials());
         trials.extend(examples::trials());
+        trials.extend(replay::trials());
         trials.extend(temporal::trials());
+        trials.extend(crossing::trials());
         trials.extend(pairs::trials());
         trials.extend(nested::trials());
     }

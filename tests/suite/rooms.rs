@@ -24,7 +24,7 @@ const ROOMS: [&str; 13] = [
 ];
 
 /// Crates and modules with one home.
-const HOMES: [(&str, &str); 12] = [
+const HOMES: [(&str, &str); 14] = [
     ("granit_parser", "syntax/yaml.rs"),
     ("annotate_snippets", "diagnostic"),
     ("rhai::", "expression"),
@@ -38,6 +38,8 @@ const HOMES: [(&str, &str); 12] = [
     ("axum::", "service"),
     ("form_urlencoded::", "service/runs.rs"),
     ("clap::", "cli"),
+    ("prost_reflect::", "temporal/history/form.rs"),
+    ("base64::", "temporal/history/form.rs"),
 ];
 
 /// What may not stand in the machine: time, randomness, order by hash, waiting.

@@ -2,7 +2,7 @@
 //! brought up when the first test asks, and a test that cannot have it fails and says why.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, LazyLock, Mutex, OnceLock};
 use std::time::Duration;
 
 use fermata::temporal::dev_server::{DevServer, DevServerConfig};
@@ -26,9 +26,39 @@ pub struct Server {
     pub mock: Mock,
     /// The `temporal` program.
     pub program: std::path::PathBuf,
-    applied: Arc<Mutex<HashMap<String, Vec<Applied>>>>,
     clients: HashMap<&'static str, Temporal>,
     workers: Mutex<Vec<RunningWorker>>,
+}
+
+/// What hosts were fed, by the ids of their runs.
+type ByRun = Arc<Mutex<HashMap<String, Vec<Applied>>>>;
+
+/// Of the hosts in this process.
+static APPLIED: LazyLock<ByRun> = LazyLock::new(|| {
+    let applied = ByRun::default();
+    let record = applied.clone();
+    set_recorder(Arc::new(move |one: Applied| {
+        record.lock().unwrap().entry(one.workflow_id.clone()).or_default().push(one);
+    }));
+    applied
+});
+
+/// What hosts are fed from now on is kept.
+pub fn keep_applied() {
+    LazyLock::force(&APPLIED);
+}
+
+/// What each instance of a run's code was fed, in the order the instances began.
+pub fn instances(workflow_id: &str) -> Vec<Vec<Applied>> {
+    let all = APPLIED.lock().unwrap().get(workflow_id).cloned().unwrap_or_default();
+    let mut found: Vec<Vec<Applied>> = Vec::new();
+    for one in all {
+        match found.iter_mut().find(|i| i[0].instance == one.instance) {
+            Some(instance) => instance.push(one),
+            None => found.push(vec![one]),
+        }
+    }
+    found
 }
 
 static SERVER: OnceLock<Result<Server, String>> = OnceLock::new();
@@ -56,11 +86,7 @@ pub fn end() {
 impl Server {
     fn bring_up() -> Result<Server, String> {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|e| e.to_string())?;
-        let applied: Arc<Mutex<HashMap<String, Vec<Applied>>>> = Arc::default();
-        let record = applied.clone();
-        set_recorder(Arc::new(move |one: Applied| {
-            record.lock().unwrap().entry(one.workflow_id.clone()).or_default().push(one);
-        }));
+        keep_applied();
         let (program, dev, url, mock, clients, workers) = runtime.block_on(async {
             let found = program::find(&program::Options::from_env(), &mut |line| eprintln!("{line}"))
                 .await
@@ -86,7 +112,7 @@ impl Server {
             Ok::<_, String>((found.path, dev, url, mock, clients, workers))
         })?;
         let (dev, workers) = (Mutex::new(Some(dev)), Mutex::new(workers));
-        Ok(Server { runtime, dev, url, mock, program, applied, clients, workers })
+        Ok(Server { runtime, dev, url, mock, program, clients, workers })
     }
 
     pub fn client(&self, queue: &str) -> Temporal {
@@ -121,15 +147,7 @@ impl Server {
 
     /// What each instance of a run's code was fed, in the order the instances began.
     pub fn instances(&self, workflow_id: &str) -> Vec<Vec<Applied>> {
-        let all = self.applied.lock().unwrap().get(workflow_id).cloned().unwrap_or_default();
-        let mut found: Vec<Vec<Applied>> = Vec::new();
-        for one in all {
-            match found.iter_mut().find(|i| i[0].instance == one.instance) {
-                Some(instance) => instance.push(one),
-                None => found.push(vec![one]),
-            }
-        }
-        found
+        instances(workflow_id)
     }
 }
 

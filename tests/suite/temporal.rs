@@ -31,7 +31,7 @@ const WORKER: i64 = 2_000;
 /// A run crosses into a fresh history wherever it can.
 pub const CROSSING: Marks = Marks { soft: Mark { events: 1, ..Marks::USUAL.soft }, ..Marks::USUAL };
 /// Runs at the same time.
-static RUNS: Slots = Slots::new(8);
+pub static RUNS: Slots = Slots::new(8);
 
 pub fn trials() -> Vec<Trial> {
     let mut trials = Vec::new();
@@ -314,15 +314,15 @@ fn short_enough(plan: &Plan, scenario: &Scenario, stage: &Stage<'_>) -> Result<(
 }
 
 /// A scenario in which a worker stops needs one that no other test waits for.
-fn needs_own_worker(scenario: &Scenario) -> bool {
+pub fn needs_own_worker(scenario: &Scenario) -> bool {
     scenario.timeline.iter().any(|entry| entry.together.len() > 1)
         || scenario.timeline.iter().flat_map(|e| &e.together).any(|h| *h == Happening::WorkerDown)
 }
 
 /// Where a scenario is played: a client, and a worker of its own where it must stop.
-struct Stage<'a> {
+pub struct Stage<'a> {
     server: &'a Server,
-    client: Temporal,
+    pub client: Temporal,
     id: String,
     own: bool,
     worker: Option<fermata::temporal::RunningWorker>,
@@ -330,7 +330,7 @@ struct Stage<'a> {
 }
 
 impl<'a> Stage<'a> {
-    fn set(server: &'a Server, queue: &str, id: &str, own: bool) -> Result<Stage<'a>, String> {
+    pub fn set(server: &'a Server, queue: &str, id: &str, own: bool) -> Result<Stage<'a>, String> {
         let cached = queue == CACHED;
         let client = if own { server.own_client(id)? } else { server.client(queue) };
         let mut stage = Stage { server, client, id: id.to_owned(), own, worker: None, cached };
@@ -354,7 +354,7 @@ impl<'a> Stage<'a> {
 
     /// Starts the run, lets the timeline happen at its pace, and waits for the end. Gives what updates and queries
     /// answered.
-    fn play(
+    pub fn play(
         &mut self,
         start: &StartInput,
         scenario: &Scenario,
@@ -499,7 +499,7 @@ async fn settled(look: impl AsyncFn() -> Result<Option<String>, String>) -> Resu
     Ok(())
 }
 
-fn same_replies(found: &BTreeMap<usize, Replied>, report: &Report) -> Result<(), String> {
+pub fn same_replies(found: &BTreeMap<usize, Replied>, report: &Report) -> Result<(), String> {
     let shown = |reply: Option<&Replied>| match reply {
         Some(Replied::Update(UpdateOutcome::Returned(value)) | Replied::Query(Ok(value))) => to_json(value),
         Some(Replied::Update(UpdateOutcome::Refused(refusal))) => format!("refused {}", refusal.kind),
@@ -557,7 +557,7 @@ fn pace(scenario: &Scenario, report: &Report, slower: i64) -> Pace {
     pace
 }
 
-fn deals(scenario: &Scenario, report: &Report, pace: &Pace) -> BTreeMap<String, Vec<Dealt>> {
+pub fn deals(scenario: &Scenario, report: &Report, pace: &Pace) -> BTreeMap<String, Vec<Dealt>> {
     let mut deals: BTreeMap<String, Vec<Dealt>> = BTreeMap::new();
     for deal in &report.deals {
         let offset = pace.offset(deal.ended.millis() - scenario.at.millis());
@@ -574,19 +574,19 @@ fn times_out(deal: &fermata::simulate::Deal) -> bool {
 }
 
 /// So many at a time.
-struct Slots {
+pub struct Slots {
     free: Mutex<usize>,
     changed: Condvar,
 }
 
-struct Slot<'a>(&'a Slots);
+pub struct Slot<'a>(&'a Slots);
 
 impl Slots {
     const fn new(free: usize) -> Slots {
         Slots { free: Mutex::new(free), changed: Condvar::new() }
     }
 
-    fn take(&self) -> Slot<'_> {
+    pub fn take(&self) -> Slot<'_> {
         let mut free = self.changed.wait_while(self.free.lock().unwrap(), |free| *free == 0).unwrap();
         *free -= 1;
         Slot(self)
@@ -600,7 +600,7 @@ impl Drop for Slot<'_> {
     }
 }
 
-fn ended(instance: &[Applied]) -> bool {
+pub fn ended(instance: &[Applied]) -> bool {
     instance.iter().any(|a| a.output.trace.iter().any(|t| matches!(t.what, What::End { .. })))
 }
 
@@ -628,7 +628,7 @@ fn derived(result: &str) -> bool {
     result.split('"').any(|part| part.len() == 36 && part.matches('-').count() == 4)
 }
 
-fn same_trace(plan: &Plan, report: &Report, live: &[Applied]) -> Result<(), String> {
+pub fn same_trace(plan: &Plan, report: &Report, live: &[Applied]) -> Result<(), String> {
     let has_uuid = live.iter().any(|a| a.workflow_id.starts_with("R31-"));
     let comparable = |(_, line): &(Time, String)| !(has_uuid && line.contains("\"set\""));
     let lines = |strand: Option<&Vec<(Time, String)>>| -> Vec<String> {
@@ -653,7 +653,7 @@ fn same_trace(plan: &Plan, report: &Report, live: &[Applied]) -> Result<(), Stri
     Ok(())
 }
 
-fn same_events(one: &[Applied], other: &[Applied]) -> Result<(), String> {
+pub fn same_events(one: &[Applied], other: &[Applied]) -> Result<(), String> {
     for (a, b) in one.iter().zip(other) {
         if a.event != b.event || a.now != b.now || a.output.commands != b.output.commands {
             return Err(format!("fed differently: {:?} at {:?}, then {:?} at {:?}", a.event, a.now, b.event, b.now));
