@@ -222,7 +222,6 @@ pub(super) struct Progress {
     /// Of the items or branches that are finished, by their index.
     pub results: BTreeMap<usize, Value>,
     /// What all of these take (R42).
-    #[serde(default)]
     pub bytes: u64,
 }
 

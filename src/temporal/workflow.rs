@@ -386,8 +386,8 @@ impl WorkflowImplementation for Host {
         async move {
             ctx.state(Host::fit);
             let (root, mut cancelled) = (ctx.cancellation_token(), false);
-            // It cannot go on in a fresh history, and fails in this one.
-            let mut stays = false;
+            // It carries too much for a fresh history, and fails in this one. This one is full, and it was told so.
+            let (mut stays, mut full) = (false, false);
             let mut out: BTreeMap<Key, Flying<'_>> = BTreeMap::new();
             // A timer that is armed anew behind a crossing is due as many milliseconds from now.
             if ctx.state(|host| host.known.as_ref().is_ok_and(|known| known.number > 0)) {
@@ -403,13 +403,13 @@ impl WorkflowImplementation for Host {
                         Err(error) => fail_task(&error.to_string()),
                     }
                     stays = true;
-                } else if fill == Fill::Hard && !stays {
-                    stays = true;
+                } else if fill == Fill::Hard && !full && !stays {
+                    full = true;
                     exceeded(&ctx, Exceeded::History { events: u64::from(ctx.history_length()) });
                 }
                 // `state_mut` forces another poll, so it is used only where something changes.
                 while ctx.state(|host| !host.todo.is_empty()) {
-                    if let Some(command) = ctx.state_mut(|host| host.next(fill)) {
+                    if let Some(command) = ctx.state_mut(|host| host.next(if stays { Fill::Free } else { fill })) {
                         issue(&ctx, &mut out, command);
                     }
                 }
@@ -441,8 +441,11 @@ impl WorkflowImplementation for Host {
                     if !events.is_empty() {
                         return Poll::Ready(Step::Events(events));
                     }
-                    if !stays && crosses(&ctx, &out) {
-                        return Poll::Ready(Step::Issue); // the callers of updates have their answers now
+                    // Messages that led to no command fill the history too, and the callers of updates have their
+                    // answers now.
+                    let fill = ctx.state(|host| host.fill(ctx.history_length(), ctx.continue_as_new_suggested()));
+                    if !stays && (fill == Fill::Hard && !full || crosses(&ctx, &out)) {
+                        return Poll::Ready(Step::Issue);
                     }
                     if let Some(quiet) = ctx.state(|host| host.quiet) {
                         if quiet {

@@ -117,6 +117,10 @@ fn nothing_hidden() -> Result<(), String> {
             let mut state = recording.start;
             for fed in &recording.fed {
                 apply(&case.plan, &mut state, fed.now, fed.event.clone());
+                // Large values have no fields of ours that small ones lack, and each try is a copy of all of it.
+                if state.weight() > 64 * 1024 {
+                    continue;
+                }
                 let (json, mut made) = (written(&state), Vec::new());
                 mutations(&json, "", &mut tried, &mut made, &|whole| whole);
                 for mutation in made {

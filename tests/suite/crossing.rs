@@ -78,8 +78,8 @@ fn at_least(found: u64, wanted: u64) -> Result<(), String> {
 
 fn over_time() -> Result<(), String> {
     let server = server()?;
-    let rest = "vars: { n: 0, stop: false }\nsignals: { halt: { do: [ { set: { stop: true } } ] } }\nqueries: { rounds: n }\n\
-                steps:\n  - while: not stop\n    do:\n      - wait: 20ms\n      - set: { n: \"${n + 1}\" }\n  - return: ${n > 100}\n";
+    let rest = "vars: { n: 0, stop: false }\nsignals: { halt: { do: [ { set: { stop: true } } ] } }\nqueries: { rounds: \"${n}\" }\n\
+                steps:\n  - while: \"!stop\"\n    do:\n      - id: pause\n        wait: 20ms\n      - set: { n: \"${n + 1}\" }\n  - return: ${n > 100}\n";
     let run = start(server, "OverTime", rest, marks(40, 16_000))?;
     server.runtime.block_on(async {
         let began = run.client.describe(&run.id).await.map_err(|e| e.to_string())?.started;
@@ -139,9 +139,10 @@ fn calls() -> Result<(), String> {
 /// Branches that always have a call out never come to rest by themselves.
 fn gate() -> Result<(), String> {
     let server = server()?;
-    let rest = "steps:\n  - id: each\n    for: item\n    in: ${range(80)}\n    parallel: 8\n    do:\n      - id: call\n        http: { \
+    let rest = "steps:\n  - id: each\n    for: item\n    in: [ITEMS]\n    parallel: 8\n    do:\n      - id: call\n        http: { \
                 service: s, path: /x }\n    collect: ${item}\n  - return: ${each.len()}\n";
-    let rest = rest.replace("    collect", "    save: each\n    collect");
+    let items: Vec<String> = (0..80).map(|n: i64| n.to_string()).collect();
+    let rest = rest.replace("    collect", "    save: each\n    collect").replace("ITEMS", &items.join(", "));
     let run = start(server, "Gate", &rest, marks(40, 60))?;
     at_least(run.ends(server, "80")?, 4)?;
     once(server, &run, 80)
@@ -225,7 +226,7 @@ fn updates() -> Result<(), String> {
 fn hard() -> Result<(), String> {
     let server = server()?;
     let rest = "vars: { n: 0 }\nsignals: { tick: { do: [ { set: { n: \"${n + 1}\" } } ] } }\nsteps:\n  - try:\n      - id: never\n        \
-                activity: { name: Nobody, queue: nobody-there, timeout: 1d, retry: { for: 2d } }\n    finally:\n      - id: tidy\n        \
+                activity: { name: Nobody, queue: nobody-there }\n        timeout: 1d\n        retry: { for: 2d }\n    finally:\n      - id: tidy\n        \
                 http: { service: s, path: /tidy }\n";
     let usual = Marks::USUAL;
     let low = |events| Mark { events, ..usual.hard };
