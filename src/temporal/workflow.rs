@@ -396,7 +396,9 @@ impl WorkflowImplementation for Host {
             let end = loop {
                 let fill = ctx.state(|host| host.fill(ctx.history_length(), ctx.continue_as_new_suggested()));
                 // All that came has been applied, and is in the state (R41).
-                if !stays && crosses(&ctx, &out) {
+                // All that came has been applied: a cancel, too, which is heard below.
+                let heard = cancelled || !root.is_cancelled();
+                if !stays && heard && crosses(&ctx, &out) {
                     match ctx.state(Host::carried) {
                         Ok(input) if input.len() <= LARGEST => return cross(&ctx, input),
                         Ok(input) => exceeded(&ctx, Exceeded::State { bytes: input.len() as u64 }),

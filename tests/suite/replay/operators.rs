@@ -37,7 +37,7 @@ fn files() -> Result<(), String> {
     folder.write("bad/kind.json", &race.replace("\"name\":\"fermata.http\"", "\"name\":\"fermata.other\""));
     folder.write("bad/request.json", &race.replace("\"path\":\"/orders\",\"retry\"", "\"path\":\"/other\",\"retry\""));
     folder.write("bad/later.json", &race.replace("\"engine\":0,", "\"engine\":7,"));
-    folder.write("bad/form.json", &race.replace("{\"fermata\":1,\"engine\"", "{\"fermata\":2,\"engine\""));
+    folder.write("bad/form.json", &race.replace("{\"fermata\":1,\"engine\"", "{\"fermata\":3,\"engine\""));
     folder.write("bad/torn.json", &race[..race.len() / 2]);
     let (code, text) = once(&folder, &["replay", "good/two.json", "bad", "--format", "json"], &[]);
     let found = printed(&text)?;
@@ -50,7 +50,7 @@ fn files() -> Result<(), String> {
         ("kind", "\"breaks\"", "TMPRL1100"),
         ("request", "\"differs\"", "/other"),
         ("later", "\"breaks\"", "it is a run of engine 7; this program knows up to 0"),
-        ("form", "\"breaks\"", "the start input has the form 2; this program knows up to 1"),
+        ("form", "\"breaks\"", "the start input has the form 3; this program knows the forms up to 2"),
         ("torn", "\"not known\"", "not a history"),
     ];
     for (name, word, reason) in wanted {
