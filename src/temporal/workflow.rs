@@ -395,8 +395,7 @@ impl WorkflowImplementation for Host {
             }
             let end = loop {
                 let fill = ctx.state(|host| host.fill(ctx.history_length(), ctx.continue_as_new_suggested()));
-                // All that came has been applied, and is in the state (R41).
-                // All that came has been applied: a cancel, too, which is heard below.
+                // All that came has been applied, and is in the state (R41); a cancel only once it was heard below.
                 let heard = cancelled || !root.is_cancelled();
                 if !stays && heard && crosses(&ctx, &out) {
                     match ctx.state(Host::carried) {
