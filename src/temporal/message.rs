@@ -20,8 +20,9 @@ use super::workflow::{MESSAGE_ID, QUERY_POSITION, UPDATE};
 use crate::machine::{Position, Refusal, RefusalKind, UpdateOutcome};
 use crate::value::{Value, from_value, to_json};
 
-/// Between two tries while the server moves or closes the run (R41).
+/// Between two tries while the server moves or closes the run (R41), at first and at most.
 const CLOSING: StdDuration = StdDuration::from_millis(20);
+const LONGEST: StdDuration = StdDuration::from_secs(1);
 
 /// How often a message is sent again when the connection breaks under it. A server takes one id once.
 const BREAKS: u32 = 2;
@@ -76,12 +77,16 @@ impl Temporal {
         let handle = self.client.get_workflow_handle::<UntypedWorkflow>(run);
         let input = wire::written(update).map_err(|e| TemporalError::NotUnderstood(e.to_string()))?;
         let answer = async {
-            let mut breaks = 0;
+            let (mut breaks, mut pause) = (0, CLOSING);
             loop {
                 let options = WorkflowExecuteUpdateOptions::builder().maybe_update_id(update.server_id()).build();
                 let input = input.clone();
                 match handle.execute_update(UntypedUpdate::new(UPDATE), input, options).await {
                     Err(WorkflowUpdateError::Rpc(status)) if closing(&status) => tokio::time::sleep(CLOSING).await,
+                    Err(WorkflowUpdateError::Rpc(status)) if unready(&status) => {
+                        tokio::time::sleep(pause).await;
+                        pause = (pause * 2).min(LONGEST);
+                    }
                     Err(WorkflowUpdateError::Rpc(status))
                         if broken(&status) && update.id.is_some() && breaks < BREAKS =>
                     {
@@ -186,4 +191,11 @@ fn crossed(failure: &Failure) -> bool {
 /// Whether the server only asks to come again: the run is closing or moving into a fresh history.
 fn closing(status: &tonic::Status) -> bool {
     status.code() == Code::ResourceExhausted && status.message().contains("workflow is closing")
+}
+
+/// Whether the task that had the update failed before it was taken: the run ended or crossed while something else came,
+/// or its worker cannot go on with it for now.
+fn unready(status: &tonic::Status) -> bool {
+    let kind = "WorkflowNotReadyFailure";
+    status.code() == Code::FailedPrecondition && status.details().windows(kind.len()).any(|part| part == kind.as_bytes())
 }

@@ -107,6 +107,12 @@ fn newer() -> Result<(), String> {
             if described.status != RunStatus::Running {
                 return Err(format!("{name}: the run is {:?}", described.status));
             }
+            // Whoever comes with an update is told to come again, as where there is no worker.
+            let update = UpdateInput { name: "any".to_owned(), id: Some("a".to_owned()), ..UpdateInput::none() };
+            match server.runtime.block_on(client.update(&id, &update, Duration::from_secs(1))) {
+                Err(TemporalError::NoWorker) => {}
+                other => return Err(format!("{name}: the update gave {other:?}")),
+            }
             server.runtime.block_on(client.terminate(&id, "seen")).map_err(|e| e.to_string())?;
         } else {
             let ending = server.runtime.block_on(client.ending(&id, Duration::from_secs(30)));
@@ -216,7 +222,7 @@ fn paced(
         match scenario_on(server, plan, scenario, queue, marks, &id, slower) {
             Ok(()) => return Ok(()),
             Err(error) => {
-                last = format!("{error} (pace {slower})");
+                last = format!("{error} (pace {slower}){}", failed_tasks(server, &id));
                 // A server that was out of reach for a moment is no word on the run.
                 if !error.contains("does not answer") && !was_late(plan, scenario, &server.run_of(&id), GAP * slower)? {
                     return Err(last);
@@ -225,6 +231,14 @@ fn paced(
         }
     }
     Err(last)
+}
+
+/// What the server says of tasks of the run that failed, as far as its last history tells.
+fn failed_tasks(server: &Server, id: &str) -> String {
+    let recorded = server.runtime.block_on(server.client(CACHED).recorded(id));
+    let text = recorded.ok().and_then(|history| history.to_json().ok()).unwrap_or_default();
+    let failed = text.lines().filter(|line| line.contains("TASK_FAILED") || line.contains("TASK_TIMED_OUT"));
+    failed.map(|line| format!("\n  {}", line.chars().take(1_000).collect::<String>())).collect()
 }
 
 /// Whether the pace was missed: where a strand first parts from the virtual clock, its own time is a later instant, so
