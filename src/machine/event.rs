@@ -80,6 +80,26 @@ pub enum Command {
     End(End),
 }
 
+impl Command {
+    /// The number under which something is asked for that a fresh history would have to ask for again.
+    pub fn asks(&self) -> Option<u64> {
+        match self {
+            Command::Call(call) => Some(call.number),
+            Command::Send(send) => Some(send.number),
+            Command::Timer { .. } | Command::Withdraw { .. } | Command::Answer { .. } | Command::End(_) => None,
+        }
+    }
+
+    /// The number of what is no longer wanted.
+    pub fn withdraws(&self) -> Option<u64> {
+        match self {
+            Command::Withdraw { number } => Some(*number),
+            Command::Call(_) | Command::Send(_) | Command::Timer { .. } => None,
+            Command::Answer { .. } | Command::End(_) => None,
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Call {

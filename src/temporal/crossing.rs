@@ -1,12 +1,14 @@
 //! Crossing into a fresh history (R38 to R42): when a run does it, and what it takes along.
 
 use std::cell::Cell;
+use std::collections::VecDeque;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, ser};
 use serde_json::value::RawValue;
 
 use super::issue::{Key, RESULT};
-use crate::machine::{Call, Command, Event, Send};
+use super::wire::{StartInput, WireError};
+use crate::machine::{Call, Command, Event, Send, State};
 use crate::value::{Value, to_json};
 
 /// Bounds of one history, beyond which a run goes on in a fresh one. The server ends a run at 51,200 events or 50 MiB,
@@ -132,6 +134,64 @@ pub(super) fn portable<'a>(mut out: impl Iterator<Item = &'a Key>) -> bool {
     out.all(|(class, ..)| *class != RESULT)
 }
 
+/// What the machine asked for and the host has not issued yet, in order.
+pub(super) struct Queue {
+    next: VecDeque<Command>,
+    /// Calls that are not issued any more in this history (R40).
+    held: Vec<Command>,
+}
+
+impl Queue {
+    pub fn new(first: Vec<Command>) -> Queue {
+        Queue { next: first.into(), held: Vec::new() }
+    }
+
+    pub fn push(&mut self, command: Command) {
+        self.next.push_back(command);
+    }
+
+    /// Whether nothing is to be issued; calls may be held back.
+    pub fn is_empty(&self) -> bool {
+        self.next.is_empty()
+    }
+
+    /// Gives back what was held: there will be no other history.
+    pub fn release(&mut self) {
+        for held in self.held.drain(..).rev() {
+            self.next.push_front(held);
+        }
+    }
+
+    /// The next command to issue. From the firm mark on calls are held back, until the run has crossed.
+    pub fn next(&mut self, fill: Fill) -> Option<Command> {
+        loop {
+            match self.next.pop_front()? {
+                held @ (Command::Call(_) | Command::Send(_)) if fill >= Fill::Firm => self.held.push(held),
+                Command::Withdraw { number } if self.held.iter().any(|held| held.asks() == Some(number)) => {
+                    self.held.retain(|held| held.asks() != Some(number));
+                }
+                other => return Some(other),
+            }
+        }
+    }
+
+    /// All that the fresh history has to issue and does not find in the state.
+    fn left(&self) -> Vec<Queued> {
+        let left = || self.held.iter().chain(&self.next);
+        let withdrawn: Vec<u64> = left().filter_map(Command::withdraws).collect();
+        let wanted = |command: &&Command| command.asks().is_none_or(|number| !withdrawn.contains(&number));
+        left().filter(wanted).cloned().filter_map(Queued::of).collect()
+    }
+}
+
+/// The start input of the history after this one, of which `number` have been before (R42). Errors: none that data could
+/// cause.
+pub(super) fn onwards(start: &StartInput, number: u64, state: &State, queue: &Queue) -> Result<String, WireError> {
+    let state = Stored(state.write().map_err(WireError::Form)?);
+    let carried = Carried { number: number + 1, state, queued: queue.left() };
+    Ok(StartInput { carried: Some(carried), ..start.clone() }.to_json())
+}
+
 /// The largest start input: a server takes payloads of 2 MiB.
 pub(super) const LARGEST: usize = 2_000_000;
 
@@ -174,7 +234,7 @@ pub enum Queued {
 
 impl Queued {
     /// `None`: a command that the state holds by itself.
-    pub(super) fn of(command: Command) -> Option<Queued> {
+    fn of(command: Command) -> Option<Queued> {
         match command {
             Command::Call(call) => Some(Queued::Call(call)),
             Command::Send(send) => Some(Queued::Send(send)),

@@ -197,5 +197,6 @@ fn closing(status: &tonic::Status) -> bool {
 /// or its worker cannot go on with it for now.
 fn unready(status: &tonic::Status) -> bool {
     let kind = "WorkflowNotReadyFailure";
-    status.code() == Code::FailedPrecondition && status.details().windows(kind.len()).any(|part| part == kind.as_bytes())
+    status.code() == Code::FailedPrecondition
+        && status.details().windows(kind.len()).any(|part| part == kind.as_bytes())
 }

@@ -127,11 +127,16 @@ impl Temporal {
         self.history(id, HistoryEventFilterType::AllEvent, false, None).await.map(History::new)
     }
 
+    /// All histories of the run that the server still has, from the first on.
+    pub async fn chain(&self, id: &str) -> Result<Vec<History>, TemporalError> {
+        Ok(self.histories(id).await?.into_iter().map(History::new).collect())
+    }
+
     /// Runs the histories of a run through the workflow again, without a worker. Errors: a history that this code would
     /// not have written; the words are the SDK's.
     pub async fn replay(&self, id: &str) -> Result<(), TemporalError> {
-        for events in self.histories(id).await? {
-            History::new(events).replay().await.map_err(TemporalError::NotUnderstood)?;
+        for history in self.chain(id).await? {
+            history.replay().await.map_err(TemporalError::NotUnderstood)?;
         }
         Ok(())
     }

@@ -6,7 +6,7 @@
 //! behind the machine's back (R7). A task whose events led to no command leaves one cheap event (R55).
 
 use std::any::Any;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -27,7 +27,7 @@ use temporalio_sdk::{
     WorkflowContextView, WorkflowTermination,
 };
 
-use super::crossing::{Carried, Fill, Filling, LARGEST, Queued, Stored, portable};
+use super::crossing::{Fill, Filling, LARGEST, Queue, Queued, onwards, portable};
 use super::issue::{Flying, Key, issue};
 use super::pace::{self, Pace};
 use super::record::{Applied, recorder};
@@ -75,9 +75,7 @@ pub struct Host {
     /// The server's time of the event that was applied last, in milliseconds since 1970.
     server_now: i64,
     pub(super) pace: Option<Pace>,
-    todo: VecDeque<Command>,
-    /// Calls that are not issued any more in this history (R40).
-    held: Vec<Command>,
+    queue: Queue,
     end: Option<End>,
     /// Since the last wait: `None` no event, `Some(true)` events but no command.
     quiet: Option<bool>,
@@ -97,12 +95,12 @@ pub(super) fn std_millis(millis: i64) -> StdDuration {
 impl Host {
     fn begin(ctx: &WorkflowContextView, input: Option<&RawValue>) -> Host {
         let workflow_id = ctx.workflow_id().to_owned();
-        let mut todo = VecDeque::new();
+        let mut queue = Queue::new(Vec::new());
         let known = guarded(|| {
             let (start, plan) = understand(input)?;
             let history = Filling::new(start.marks);
             let Begun { start, state, number, first } = know(start, plan.clone()).map_err(Unknown::Task)?;
-            todo.extend(first);
+            queue = Queue::new(first);
             Ok(Known { start, plan, state, history, number })
         });
         let carried = known.as_ref().is_ok_and(|known| known.number > 0);
@@ -113,9 +111,8 @@ impl Host {
             instance: INSTANCES.fetch_add(1, Ordering::Relaxed),
             server_now: millis(ctx.start_time()),
             // A task that only takes up where the last history ended is marked as one with events is (R55).
-            quiet: carried.then_some(todo.is_empty()),
-            todo,
-            held: Vec::new(),
+            quiet: carried.then_some(queue.is_empty()),
+            queue,
             end: None,
         };
         if let Err(Unknown::Run(error)) = &host.known {
@@ -180,7 +177,7 @@ impl Host {
             match command {
                 Command::End(end) => self.end = Some(end),
                 Command::Answer { .. } => {} // the state keeps it
-                other => self.todo.push_back(other),
+                other => self.queue.push(other),
             }
         }
     }
@@ -203,32 +200,10 @@ impl Host {
         known.history.fill()
     }
 
-    /// The next command to issue. From the firm mark on calls are held back.
-    fn next(&mut self, fill: Fill) -> Option<Command> {
-        loop {
-            match self.todo.pop_front()? {
-                held @ (Command::Call(_) | Command::Send(_)) if fill >= Fill::Firm => self.held.push(held),
-                Command::Withdraw { number } if self.held.iter().any(|held| number_of(held) == Some(number)) => {
-                    self.held.retain(|held| number_of(held) != Some(number));
-                }
-                other => return Some(other),
-            }
-        }
-    }
-
     /// What the fresh history is begun with (R42). Errors: none that data could cause.
     fn carried(&self) -> Result<String, WireError> {
         let Ok(known) = &self.known else { return Err(WireError::Start("carried")) };
-        let mut left: Vec<Command> = self.held.iter().chain(&self.todo).cloned().collect();
-        let withdrawn: Vec<u64> = left.iter().filter_map(withdraws).collect();
-        left.retain(|command| number_of(command).is_none_or(|number| !withdrawn.contains(&number)));
-        let carried = Carried {
-            number: known.number + 1,
-            state: Stored(known.state.write().map_err(WireError::Form)?),
-            queued: left.into_iter().filter_map(Queued::of).collect(),
-        };
-        let start = StartInput { carried: Some(carried), ..known.start.clone() };
-        Ok(start.to_json())
+        onwards(&known.start, known.number, &known.state, &self.queue)
     }
 
     pub(super) fn clock(&self) -> i64 {
@@ -261,7 +236,7 @@ fn understand(input: Option<&RawValue>) -> Result<(StartInput, Arc<Plan>), Unkno
 /// A run that begins, or goes on from another history.
 pub(super) struct Begun {
     /// Without what it brought along.
-    start: StartInput,
+    pub start: StartInput,
     pub state: State,
     /// How many histories there were before.
     pub number: u64,
@@ -284,21 +259,6 @@ pub(super) fn know(mut start: StartInput, plan: Arc<Plan>) -> Result<Begun, Stri
     }
     let first = state.timers().into_iter().chain(carried.queued.into_iter().map(Queued::command)).collect();
     Ok(Begun { start, state, number: carried.number, first })
-}
-
-fn number_of(command: &Command) -> Option<u64> {
-    match command {
-        Command::Call(call) => Some(call.number),
-        Command::Send(send) => Some(send.number),
-        Command::Timer { .. } | Command::Withdraw { .. } | Command::Answer { .. } | Command::End(_) => None,
-    }
-}
-
-fn withdraws(command: &Command) -> Option<u64> {
-    match command {
-        Command::Withdraw { number } => Some(*number),
-        Command::Call(_) | Command::Send(_) | Command::Timer { .. } | Command::Answer { .. } | Command::End(_) => None,
-    }
 }
 
 /// Fails the task, not the run.
@@ -404,13 +364,15 @@ impl WorkflowImplementation for Host {
                         Err(error) => fail_task(&error.to_string()),
                     }
                     stays = true;
+                    ctx.state_mut(|host| host.queue.release());
                 } else if fill == Fill::Hard && !full && !stays {
                     full = true;
                     exceeded(&ctx, Exceeded::History { events: u64::from(ctx.history_length()) });
                 }
                 // `state_mut` forces another poll, so it is used only where something changes.
-                while ctx.state(|host| !host.todo.is_empty()) {
-                    if let Some(command) = ctx.state_mut(|host| host.next(if stays { Fill::Free } else { fill })) {
+                while ctx.state(|host| !host.queue.is_empty()) {
+                    if let Some(command) = ctx.state_mut(|host| host.queue.next(if stays { Fill::Free } else { fill }))
+                    {
                         issue(&ctx, &mut out, command);
                     }
                 }
@@ -420,7 +382,7 @@ impl WorkflowImplementation for Host {
                     break end;
                 }
                 let step = poll_fn(|cx| {
-                    if ctx.state(|host| !host.todo.is_empty() || host.end.is_some()) {
+                    if ctx.state(|host| !host.queue.is_empty() || host.end.is_some()) {
                         return Poll::Ready(Step::Issue); // a signal was applied meanwhile
                     }
                     let mut batch: Vec<(Key, Event)> = Vec::new();

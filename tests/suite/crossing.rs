@@ -62,7 +62,12 @@ impl Started {
             if description.run_id != self.run_id || description.status != RunStatus::Completed {
                 return Err(format!("{description:?}, it was started as {}", self.run_id));
             }
-            self.client.replay(&self.id).await.map_err(|e| format!("replay: {e}"))
+            // The SDK goes through each history again, and the pure machine reads it.
+            for history in self.client.chain(&self.id).await.map_err(|e| e.to_string())? {
+                history.replay().await.map_err(|e| format!("replay: {e}"))?;
+                history.read().map_err(|e| format!("read: {e}"))?;
+            }
+            Ok::<(), String>(())
         })?;
         Ok(self.histories(server))
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use fermata::plan::ENGINE;
-use fermata::temporal::History;
+use fermata::temporal::{Applied, History};
 use libtest_mimic::Trial;
 
 use crate::{cases, server};
@@ -17,7 +17,7 @@ mod record;
 
 /// A recorded history.
 pub struct Recorded {
-    /// `<case>.<scenario>`.
+    /// `<case>.<scenario>`, and from the second history of a run on its number behind that.
     pub name: String,
     pub path: PathBuf,
 }
@@ -91,8 +91,13 @@ fn same(recorded: &Recorded) -> Result<(), String> {
     }
     block_on(history.replay())?;
     let reading = history.read().map_err(|e| e.to_string())?;
-    let replayed = server::instances(history.workflow_id());
-    let replayed = replayed.last().ok_or("the replay was not seen")?;
+    // The histories of one run are replayed side by side.
+    let instances = server::instances(history.workflow_id());
+    let of_this = |instance: &&Vec<Applied>| instance.first().is_some_and(|one| one.history == reading.number);
+    let replayed = instances.iter().rev().find(of_this).map_or(&[][..], Vec::as_slice);
+    if replayed.is_empty() && !reading.fed.is_empty() {
+        return Err("the replay was not seen".to_owned());
+    }
     for (one, other) in reading.fed.iter().zip(replayed) {
         if one.event != other.event || one.now != other.now || one.commands != other.output.commands {
             return Err(format!(
@@ -112,9 +117,11 @@ fn all_recorded() -> Result<(), String> {
     let mut wanted = BTreeSet::new();
     for path in crate::files("tests/replay", "yaml") {
         let case = cases::read(&path)?;
-        wanted.extend(case.scenarios.iter().map(|(scenario, _)| record::name(&case.name, &scenario.name)));
+        let played = case.scenarios.iter().flat_map(|(scenario, _)| record::Played::of(&case.name, &scenario.name));
+        wanted.extend(played.map(|played| played.name()));
     }
-    let found: BTreeSet<String> = of_engine(ENGINE).into_iter().map(|(_, recorded)| recorded.name).collect();
+    let found: BTreeSet<String> =
+        of_engine(ENGINE).into_iter().map(|(_, recorded)| record::first(&recorded.name).to_owned()).collect();
     let lacking: Vec<_> = wanted.difference(&found).collect();
     let more: Vec<_> = found.difference(&wanted).collect();
     if lacking.is_empty() && more.is_empty() {

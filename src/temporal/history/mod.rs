@@ -1,6 +1,7 @@
 //! The history of one run: read from text or from a server, written as text, run again by the SDK ([`History::replay`]),
 //! and read by the pure machine without it ([`History::read`]).
 
+mod compare;
 mod form;
 mod read;
 mod words;

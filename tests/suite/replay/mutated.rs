@@ -18,12 +18,14 @@ const BOTH: [(&str, Change, usize); 5] = [
     ("two commands swapped", swapped, 5),
     ("another kind of end", another_end, 40),
 ];
-const MACHINE: [(&str, Change, usize); 5] = [
+const MACHINE: [(&str, Change, usize); 7] = [
     ("a withdrawn timer fewer", withdrawn_timer_fewer, 20),
     ("another request", another_request, 30),
     ("a longer timer", longer_timer, 30),
     ("another result", another_result, 20),
     ("another answer to an update", another_answer, 4),
+    ("another state carried", another_state, 50),
+    ("a call fewer carried", call_fewer, 20),
 ];
 
 pub fn trials() -> Vec<Trial> {
@@ -175,4 +177,26 @@ fn another_result(events: &[String]) -> Option<Vec<String>> {
 
 fn another_answer(events: &[String]) -> Option<Vec<String>> {
     replaced(events, "WORKFLOW_EXECUTION_UPDATE_COMPLETED", "\"returned\":", "\"returned\":1")
+}
+
+/// In what goes over into the fresh history, the text between two marks.
+fn carried(events: &[String], from: &str, to: &str, other: impl Fn(&str) -> Option<String>) -> Option<Vec<String>> {
+    let at = position(events, "WORKFLOW_EXECUTION_CONTINUED_AS_NEW")?;
+    let event = &events[at];
+    let begin = event.rfind(from)? + from.len();
+    let end = begin + event[begin..].find(to)?;
+    let other = other(&event[begin..end])?;
+    let mut events = events.to_vec();
+    events[at] = format!("{}{other}{}", &event[..begin], &event[end..]);
+    Some(events)
+}
+
+/// The run's clock stands a millisecond later.
+fn another_state(events: &[String]) -> Option<Vec<String>> {
+    carried(events, "\"clock\":", ",", |clock| clock.parse::<i64>().ok().map(|clock| (clock + 1).to_string()))
+}
+
+/// What was asked for and not issued is forgotten.
+fn call_fewer(events: &[String]) -> Option<Vec<String>> {
+    carried(events, "\"queued\":[", "]}}]", |queued| (!queued.is_empty()).then(String::new))
 }
