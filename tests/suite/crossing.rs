@@ -21,6 +21,7 @@ pub fn trials() -> Vec<Trial> {
         crate::trial("crossing::signals_are_neither_lost_nor_doubled", signals),
         crate::trial("crossing::updates_are_done_once", updates),
         crate::trial("crossing::a_call_that_does_not_end_fails_the_run", hard),
+        crate::trial("crossing::held_calls_are_made_where_the_run_cannot_cross", stays),
     ]
 }
 
@@ -38,11 +39,22 @@ fn marks(soft: u64, firm: u64) -> Marks {
 }
 
 fn start(server: &Server, name: &str, rest: &str, marks: Marks) -> Result<Started, String> {
+    begin(server, name, rest, marks, [])
+}
+
+/// The same, with more in its input.
+fn begin<const N: usize>(
+    server: &Server,
+    name: &str,
+    rest: &str,
+    marks: Marks,
+    more: [(&str, Value); N],
+) -> Result<Started, String> {
     let text = format!("fermata: 1\nprocess: {name}\nversion: 1\nkey: ${{input.k}}\n{rest}");
     let (plan, complaints) = from_yaml(&text, &Home::default());
     let plan = plan.ok_or_else(|| format!("{complaints:?}"))?;
     let (id, uid) = (format!("{name}.a"), uuid::Uuid::now_v7().to_string());
-    let input = Value::map([("k", Value::text("a"))]);
+    let input = Value::map(more.into_iter().chain([("k", Value::text("a"))]));
     let start = StartInput { marks: Some(marks), ..StartInput::new(&plan, uid.clone(), "a".to_owned(), input) };
     let client = server.client(CACHED);
     let started = server.runtime.block_on(client.start(&id, &start, name)).map_err(|e| e.to_string())?;
@@ -253,4 +265,30 @@ fn hard() -> Result<(), String> {
         return Err(format!("{text}; {tidied} calls"));
     }
     Ok(())
+}
+
+/// Beyond the firm mark a call of a `finally` is held back until the run has crossed. It carries too much for that, and
+/// fails; the call is made in this history.
+fn stays() -> Result<(), String> {
+    let server = server()?;
+    let rest = "vars: { a: \"\" }\nsteps:\n  - set: { a: \"${input.big}\" }\n  - parallel:\n      one:\n        - id: long\n          \
+                activity: { name: Nobody, queue: nobody-there }\n          timeout: 3s\n          retry: { for: 3s }\n          on-error: \
+                skip\n      two:\n        - id: pause\n          wait: 500ms\n        - try:\n            - log: a\n          finally:\n            \
+                - id: close\n              http: { service: s, path: /close }\n";
+    let big = [("big", Value::text("x".repeat(1_020_000)))];
+    let run = begin(server, "Stays", rest, marks(8, 8), big)?;
+    let ending = server.runtime.block_on(run.client.ending(&run.id, LONG)).map_err(|e| e.to_string())?;
+    let Some(Ending::Failed(error)) = ending else { return Err(format!("{ending:?}")) };
+    let text = to_json(&error);
+    if !text.contains("limit.state") || run.histories(server) != 1 {
+        return Err(format!("{text}; {} histories", run.histories(server)));
+    }
+    once(server, &run, 1)?;
+    server.runtime.block_on(async {
+        for history in run.client.chain(&run.id).await.map_err(|e| e.to_string())? {
+            history.replay().await.map_err(|e| format!("replay: {e}"))?;
+            history.read().map_err(|e| format!("read: {e}"))?;
+        }
+        Ok(())
+    })
 }
