@@ -218,7 +218,6 @@ impl Lowering<'_> {
             }
             Expr::DynamicConstant(value, _) => return self.dynamic(value, start, 0, deeper),
             Expr::Variable(name, _, _) => Kind::Name(name.1.to_string()),
-            Expr::ThisPtr(_) => Kind::Name("this".to_owned()),
             Expr::Array(items, _) => {
                 let items = items.iter().map(|item| self.expr(item, deeper)).collect::<Result<_, _>>()?;
                 return Ok(Node { kind: Kind::List(items), span: start..self.scan.closing(start).unwrap_or(start) });

@@ -5,15 +5,22 @@ use serde_json::{Map, Value as Json, json};
 use super::Schema;
 use crate::value::{Value, from_json};
 
+/// The most values that an example is made of.
+const MOST: usize = 1_000;
+
 /// `None` where no fitting value is found by simple means.
 pub fn example(schema: Option<&Schema>) -> Option<Value> {
     let Some(schema) = schema else { return Some(Value::map::<String>([])) };
-    let made = make(schema.json(), "value", 0);
+    let mut left = MOST;
+    let made = make(schema.json(), "value", &mut left);
     let value: Value = from_json(&made.to_string()).ok()?;
     schema.violations(&value).is_empty().then_some(value)
 }
 
-fn make(schema: &Json, name: &str, depth: usize) -> Json {
+/// `left`: of how many values more it may be made; without any it is null.
+fn make(schema: &Json, name: &str, left: &mut usize) -> Json {
+    let Some(others) = left.checked_sub(1) else { return Json::Null };
+    *left = others;
     if let Some(given) = ["const", "default"].iter().find_map(|k| schema.get(k)) {
         return given.clone();
     }
@@ -28,11 +35,11 @@ fn make(schema: &Json, name: &str, depth: usize) -> Json {
     };
     let least = |key: &str| schema.get(key).and_then(Json::as_i64);
     match kind {
-        "object" if depth < 8 => {
+        "object" => {
             let required = schema.get("required").and_then(Json::as_array).cloned().unwrap_or_default();
             let fields = required.iter().filter_map(Json::as_str).map(|name| {
                 let property = schema.get("properties").and_then(|p| p.get(name)).cloned().unwrap_or_default();
-                (name.to_owned(), make(&property, name, depth + 1))
+                (name.to_owned(), make(&property, name, left))
             });
             Json::Object(fields.collect::<Map<_, _>>())
         }
@@ -50,7 +57,7 @@ fn make(schema: &Json, name: &str, depth: usize) -> Json {
         "array" => {
             let items = schema.get("items").cloned().unwrap_or_default();
             let count = usize::try_from(least("minItems").unwrap_or(0)).unwrap_or(0).min(10);
-            Json::Array((0..count).map(|_| make(&items, name, depth + 1)).collect())
+            Json::Array((0..count).map(|_| make(&items, name, left)).collect())
         }
         _ => Json::Null,
     }
@@ -84,5 +91,22 @@ mod tests {
             of("{ type: object, required: [name], properties: { name: { type: string, minLength: 99 } } }"),
             None
         );
+    }
+
+    #[test]
+    fn an_example_is_made_of_so_many_values_at_most() {
+        let nested = |levels: usize, around: [&str; 2]| {
+            let inside = format!("{}{{ type: integer }}{}", around[0].repeat(levels), around[1].repeat(levels));
+            of(&format!(
+                "{{ type: object, required: [name, a], properties: {{ name: {{ type: string }}, a: {inside} }} }}"
+            ))
+        };
+        let objects = ["{ type: object, required: [a], properties: { a: ", " } }"];
+        let made = format!("{{\"a\":{}30{},\"name\":\"name-1\"}}", "{\"a\":".repeat(9), "}".repeat(9));
+        assert_eq!(nested(9, objects).as_deref(), Some(made.as_str()));
+        // 10 to the power of levels.
+        let lists = ["{ type: array, minItems: 10, items: ", " }"];
+        let numbers = |levels| nested(levels, lists).map(|made| made.matches("30").count());
+        assert_eq!([2, 3, 12].map(numbers), [Some(100), None, None]);
     }
 }

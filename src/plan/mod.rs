@@ -10,6 +10,7 @@ mod history;
 mod lower;
 mod owners;
 mod returns;
+mod same;
 mod schema;
 mod types;
 mod uses;
@@ -304,40 +305,6 @@ impl Action {
             | Action::Break
             | Action::Continue
             | Action::Log(_) => None,
-        }
-    }
-
-    /// Whether two steps that leave the interpreter ask for the same.
-    pub(crate) fn same_call(&self, other: &Action) -> bool {
-        let written = |one: &Option<Written>, two: &Option<Written>| match (one, two) {
-            (Some(one), Some(two)) => one.same(two),
-            (one, two) => one.is_none() && two.is_none(),
-        };
-        let schema = |one: &Option<Schema>, two: &Option<Schema>| {
-            one.as_ref().map(Schema::json) == two.as_ref().map(Schema::json)
-        };
-        match (self, other) {
-            (Action::Http(one), Action::Http(two)) => {
-                let headers = one.headers.len() == two.headers.len()
-                    && one.headers.iter().zip(&two.headers).all(|(one, two)| one.same(two));
-                (&one.service, &one.method, &one.expect) == (&two.service, &two.method, &two.expect)
-                    && (one.timeout, &one.retry) == (two.timeout, &two.retry)
-                    && one.path.same(&two.path)
-                    && written(&one.query, &two.query)
-                    && written(&one.body, &two.body)
-                    && schema(&one.reply, &two.reply)
-                    && headers
-            }
-            (Action::Activity(one), Action::Activity(two)) => {
-                (&one.name, &one.queue, one.timeout, &one.retry) == (&two.name, &two.queue, two.timeout, &two.retry)
-                    && written(&one.args, &two.args)
-                    && schema(&one.reply, &two.reply)
-            }
-            (
-                Action::Send { signal: one, to: one_to, payload: one_payload },
-                Action::Send { signal: two, to: two_to, payload: two_payload },
-            ) => one == two && one_to.same(two_to) && written(one_payload, two_payload),
-            _ => false,
         }
     }
 }
