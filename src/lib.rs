@@ -15,6 +15,8 @@ pub mod plan;
 
 pub mod machine;
 
+pub mod story;
+
 pub mod catalog;
 #[cfg(feature = "server")]
 pub mod config;

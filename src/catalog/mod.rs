@@ -230,6 +230,12 @@ impl Catalog {
         ChooseError::Process { name: name.to_owned(), known: self.processes.keys().cloned().collect() }
     }
 
+    /// The plan of a version as it was read, where it is still the one with this digest.
+    pub fn with_digest(&self, process: &str, version: i64, digest: &str) -> Option<Arc<Plan>> {
+        let version = self.processes.get(process)?.get(&version)?;
+        (version.plan.digest() == digest).then(|| version.plan.clone())
+    }
+
     /// The complaints about the files of a process.
     pub fn complaints_of(&self, definitions: &Path, process: &str) -> impl Iterator<Item = &FileComplaints> {
         let home = definitions.join(process);

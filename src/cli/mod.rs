@@ -34,6 +34,8 @@ mod replay;
 mod scenarios;
 #[cfg(feature = "server")]
 mod serve;
+#[cfg(feature = "server")]
+mod show;
 mod sides;
 mod simulate;
 mod test;
@@ -72,6 +74,9 @@ enum Commands {
     /// Whether this program can go on with recorded histories, or with the runs that are open at a server
     #[cfg(feature = "server")]
     Replay(replay::Arguments),
+    /// What happened in a run, step by step, from the histories of a server
+    #[cfg(feature = "server")]
+    Show(show::Arguments),
     /// Everything in one command: Temporal, worker, API, stand-ins for services
     #[cfg(feature = "server")]
     Dev(dev::Arguments),
@@ -104,6 +109,8 @@ pub fn main() -> ExitCode {
         Commands::Diff(arguments) => diff::run(&arguments),
         #[cfg(feature = "server")]
         Commands::Replay(arguments) => replay::run(&arguments),
+        #[cfg(feature = "server")]
+        Commands::Show(arguments) => show::run(&arguments),
         #[cfg(feature = "server")]
         Commands::Dev(arguments) => dev::run(&arguments),
         #[cfg(feature = "server")]

@@ -158,6 +158,17 @@ pub struct Send {
     pub payload: Value,
 }
 
+impl Send {
+    /// What is compared and shown of it.
+    pub fn to_value(&self) -> Value {
+        Value::map([
+            ("signal", Value::text(self.signal.as_str())),
+            ("to", Value::text(self.to.as_str())),
+            ("payload", self.payload.clone()),
+        ])
+    }
+}
+
 impl Work {
     pub fn retry(&self) -> &Retry {
         match self {

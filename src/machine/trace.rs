@@ -205,8 +205,12 @@ pub(super) fn digest(value: &Value) -> String {
 
 /// The line of the definition where the step of a path stands, where its source was there.
 pub fn line_of(plan: &Plan, path: &str) -> Option<usize> {
-    let levels = Path::parse(plan, path)?.levels(plan)?;
-    levels.last().map(|level| level.step.line).filter(|line| *line > 0)
+    line_at(plan, &Path::parse(plan, path)?)
+}
+
+/// The same of a path that was read.
+pub fn line_at(plan: &Plan, path: &Path) -> Option<usize> {
+    path.levels(plan)?.last().map(|level| level.step.line).filter(|line| *line > 0)
 }
 
 /// Whether the step of a path lets time pass; a timer of any other step bounds it.
@@ -217,11 +221,16 @@ pub fn is_pause(plan: &Plan, path: &Path) -> bool {
 
 /// The schema that the reply to the call at a path must fit, where there is one.
 pub fn reply_of<'a>(plan: &'a Plan, path: &Path) -> Option<&'a Schema> {
-    match path.levels(plan)?.last()?.step.action.outside()? {
+    match outside_of(plan, path)? {
         Outside::Http(http) => http.reply.as_ref(),
         Outside::Activity(activity) => activity.reply.as_ref(),
         Outside::Run { .. } => None,
     }
+}
+
+/// Whom the step of a path asks, or tells something.
+pub(crate) fn outside_of<'a>(plan: &'a Plan, path: &Path) -> Option<Outside<'a>> {
+    path.levels(plan)?.last()?.step.action.outside()
 }
 
 #[cfg(test)]

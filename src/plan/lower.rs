@@ -149,7 +149,8 @@ impl Lowering {
                 id: step.id().map(str::to_owned),
                 segment: step.segment.clone(),
                 verb: step.verb().name,
-                line: self.source.position(step.span.start).line,
+                // What is frozen has no places.
+                line: if self.source.text().is_empty() { 0 } else { self.source.position(step.span.start).line },
                 when: step.common.when.get().map(expression),
                 save: step.common.save.text().map(str::to_owned),
                 timeout,

@@ -5,6 +5,7 @@
 mod body;
 mod compare;
 mod health;
+mod journal;
 mod messages;
 mod problem;
 mod processes;
@@ -42,6 +43,7 @@ pub fn router(service: Service) -> Router {
         .route("/v1/runs", get(runs::list))
         .route("/v1/runs/{id}", get(runs::status))
         .route("/v1/runs/{id}/result", get(runs::result))
+        .route("/v1/runs/{id}/journal", get(journal::journal))
         .route("/v1/runs/{id}/cancel", post(runs::cancel))
         .route("/v1/runs/{id}/signals/{name}", post(messages::signal))
         .route("/v1/runs/{id}/updates/{name}", post(messages::update))

@@ -231,14 +231,28 @@ pub(super) async fn cancel(State(service): State<Service>, Path(id): Path<String
     Ok(answer(StatusCode::ACCEPTED, &Value::map([("id", Value::text(id))])))
 }
 
+/// What a page token that this service did not make is told.
+pub(super) const NO_TOKEN: &str = "this is not a token of this service";
+
+/// The names and values of a query string.
+pub(super) fn pairs(query: Option<&str>) -> Vec<(String, String)> {
+    form_urlencoded::parse(query.unwrap_or_default().as_bytes()).into_owned().collect()
+}
+
+/// The size of a page. Errors: words.
+pub(super) fn page_size(value: &str) -> Result<i32, String> {
+    let size = value.parse().ok().filter(|size| (1..=LARGEST_PAGE).contains(size));
+    size.ok_or_else(|| format!("the size of a page is a number from 1 to {LARGEST_PAGE}"))
+}
+
 pub(super) async fn list(State(service): State<Service>, RawQuery(query): RawQuery) -> Result<Response, Problem> {
     let mut filter = Filter::default();
     let (mut size, mut token) = (PAGE, Vec::new());
-    for (name, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
+    for (name, value) in pairs(query.as_deref()) {
         let wrong = |what: &str| Problem::new(&MALFORMED, format!("`{name}={value}`: {what}"));
-        match &*name {
-            "process" => filter.process = Some(value.into_owned()),
-            "key" => filter.key = Some(value.into_owned()),
+        match name.as_str() {
+            "process" => filter.process = Some(value),
+            "key" => filter.key = Some(value),
             "version" => {
                 filter.version = Some(value.parse().map_err(|_| wrong("the version is a whole number"))?);
             }
@@ -248,13 +262,9 @@ pub(super) async fn list(State(service): State<Service>, RawQuery(query): RawQue
                     Some(status.ok_or_else(|| wrong("one of running, completed, failed, cancelled, terminated"))?);
             }
             "page_size" => {
-                size = value
-                    .parse()
-                    .ok()
-                    .filter(|s| (1..=LARGEST_PAGE).contains(s))
-                    .ok_or_else(|| wrong(&format!("the size of a page is a number from 1 to {LARGEST_PAGE}")))?;
+                size = page_size(&value).map_err(|words| wrong(&words))?;
             }
-            "page_token" => token = from_hex(&value).ok_or_else(|| wrong("this is not a token of this service"))?,
+            "page_token" => token = from_hex(&value).ok_or_else(|| wrong(NO_TOKEN))?,
             _ => return Err(wrong("not a filter; there are process, version, status, key, page_size, page_token")),
         }
     }

@@ -480,12 +480,7 @@ impl Host<'_> {
 
     /// A signal to another run: the scenario says what its server answers, at once.
     fn send(&mut self, send: &Send) {
-        let request = Value::map([
-            ("signal", Value::text(send.signal.as_str())),
-            ("to", Value::text(send.to.as_str())),
-            ("payload", send.payload.clone()),
-        ]);
-        self.attempts.push((send.path.clone(), request));
+        self.attempts.push((send.path.clone(), send.to_value()));
         let answer = deal(self.plan, self.scenario, &mut self.used, &send.path);
         let result = match answer.reaction {
             Reaction::Error { kind, message, details, .. } => Err(CallError { kind, message, details }),

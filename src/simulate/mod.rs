@@ -18,4 +18,4 @@ pub use scenario::{
     Answer, AnswerForm, AnswerPlaces, CallExpectation, Entry, Expectation, Happening, HappeningPlace, Places, Reaction,
     ReplyExpectation, Scenario,
 };
-pub use story::{Line, lines};
+pub use story::lines;

@@ -379,7 +379,7 @@ impl Temporal {
         }
     }
 
-    async fn history_of(
+    pub(super) async fn history_of(
         &self,
         execution: WorkflowExecution,
         filter: HistoryEventFilterType,

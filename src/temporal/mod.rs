@@ -11,6 +11,7 @@ pub mod dev_server;
 mod history;
 mod impact;
 mod issue;
+mod journal;
 mod message;
 mod pace;
 mod plans;
@@ -27,6 +28,7 @@ pub use client::{Description, Ending, Filter, Listed, RunStatus, SEARCH_ATTRIBUT
 pub use crossing::{Mark, Marks};
 pub use history::{Fed, FormError, History, Parted, Reading};
 pub use impact::{Judged, count, counts};
+pub use journal::{Journal, Page, Sources, Token};
 pub use message::Asked;
 #[doc(hidden)]
 pub use pace::{Pace, PacedAttempt, set_pace};

@@ -33,6 +33,8 @@ mod generator;
 #[cfg(feature = "server")]
 mod impact;
 #[cfg(feature = "server")]
+mod journal;
+#[cfg(feature = "server")]
 mod mock;
 mod mutations;
 #[cfg(feature = "server")]
@@ -85,6 +87,7 @@ fn main() {
         trials.extend(conversations::trials());
         trials.extend(examples::trials());
         trials.extend(replay::trials());
+        trials.extend(journal::trials());
         trials.extend(temporal::trials());
         trials.extend(crossing::trials());
         trials.extend(pairs::trials());

@@ -613,16 +613,16 @@ expect: { error: lost }
         return Err(text);
     }
     for wanted in [
-        r#"{"at":"2026-03-01T10:00:00Z","path":"order","what":"called","request":{"service":"shop","method":"POST","path":"/orders","query":[["by","fermata"]],"body":{"of":"a"}}}"#,
-        r#"{"at":"2026-03-01T10:00:00Z","path":"order","what":"attempt","attempt":1,"status":503,"body":null,"next":"2026-03-01T10:00:01Z"}"#,
-        r#"{"at":"2026-03-01T10:00:03Z","path":"order","what":"ended","outcome":"ok","attempts":2,"status":201,"body":{"code":5}}"#,
-        r#"{"at":"2026-03-01T10:00:03Z","path":"set~1","what":"set","name":"note","value":{"code":5,"words":"one two"}}"#,
-        r#"{"at":"2026-03-01T10:00:03Z","path":"pack","what":"skipped","error":"activity.Full","message":"no box is left"}"#,
-        r#"{"at":"2026-03-01T10:00:03Z","path":"scan","what":"armed","after":172800000,"due":"2026-03-03T10:00:03Z"}"#,
+        r#"{"at":"2026-03-01T10:00:00Z","path":"order","line":13,"what":"called","request":{"service":"shop","method":"POST","path":"/orders","query":[["by","fermata"]],"body":{"of":"a"}}}"#,
+        r#"{"at":"2026-03-01T10:00:00Z","path":"order","line":13,"what":"attempt","attempt":1,"status":503,"body":null,"next":"2026-03-01T10:00:01Z"}"#,
+        r#"{"at":"2026-03-01T10:00:03Z","path":"order","line":13,"what":"ended","outcome":"ok","attempts":2,"status":201,"body":{"code":5}}"#,
+        r#"{"at":"2026-03-01T10:00:03Z","path":"set~1","line":17,"what":"set","name":"note","value":{"code":5,"words":"one two"}}"#,
+        r#"{"at":"2026-03-01T10:00:03Z","path":"pack","line":20,"what":"skipped","error":"activity.Full","message":"no box is left"}"#,
+        r#"{"at":"2026-03-01T10:00:03Z","path":"scan","line":23,"what":"armed","after":172800000,"due":"2026-03-03T10:00:03Z"}"#,
         r#"{"at":"2026-03-01T11:00:00Z","path":"","what":"refused","event":"update rename","reason":"a name is wanted"}"#,
         r#"{"at":"2026-03-01T11:00:00Z","path":"","what":"updated","update":"rename","outcome":"returned","value":"x!"}"#,
         r#"{"at":"2026-03-01T11:00:00Z","path":"","what":"queried","query":"note","value":{"code":5,"words":"one two"}}"#,
-        r#"{"at":"2026-03-01T12:00:00Z","path":"scan","what":"took","message":0,"payload":{"place":"Rome"}}"#,
+        r#"{"at":"2026-03-01T12:00:00Z","path":"scan","line":23,"what":"took","message":0,"payload":{"place":"Rome"}}"#,
         r#"{"at":"2026-03-02T12:00:00Z","path":"","what":"end","status":"failed","error":"lost","message":"it was never seen again","step":"fail~1"}"#,
     ] {
         let wanted: serde_json::Value = serde_json::from_str(wanted).map_err(|e| e.to_string())?;
@@ -637,7 +637,7 @@ expect: { error: lost }
     }
     // A run that has not ended says where it stands, and when it will go on.
     let (_, text) = simulate(&["--format", "json", "--until", "3h"]);
-    let last = r#"{"at":"2026-03-01T13:00:00Z","path":"pause","what":"waits","for":"the time","until":"2026-03-02T12:00:00Z"}"#;
+    let last = r#"{"at":"2026-03-01T13:00:00Z","path":"pause","line":28,"what":"waits","for":"the time","until":"2026-03-02T12:00:00Z"}"#;
     if text.lines().any(|line| line == last) { Ok(()) } else { Err(text) }
 }
 

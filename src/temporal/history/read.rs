@@ -65,6 +65,15 @@ impl History {
     /// Reads all tasks that were completed. Errors: the first command that the machine gives and the history does not
     /// have, or the other way round; a run that this program does not understand.
     pub fn read(&self) -> Result<Reading, Parted> {
+        match self.read_on()? {
+            (reading, None) => Ok(reading),
+            (_, Some(parted)) => Err(parted),
+        }
+    }
+
+    /// The tasks with which the machine agrees, and where the two part. Errors: a run that this program does not
+    /// understand.
+    pub fn read_on(&self) -> Result<(Reading, Option<Parted>), Parted> {
         let lost = |words: String| Parted { event: 0, words };
         if let Some(words) = self.later() {
             return Err(lost(words));
@@ -94,11 +103,12 @@ impl History {
             end: None,
             fed: Vec::new(),
         };
-        for task in tasks(self.events()) {
-            reader.task(&task)?;
+        let parted = tasks(self.events()).iter().find_map(|task| reader.task(task).err());
+        let Reader { state, mut fed, task: last, .. } = reader;
+        if parted.is_some() {
+            fed.retain(|fed| fed.task < last);
         }
-        let Reader { state, fed, .. } = reader;
-        Ok(Reading { plan, number, began, first: again, fed, state })
+        Ok((Reading { plan, number, began, first: again, fed, state }, parted))
     }
 }
 

@@ -1,0 +1,299 @@
+//! One history, folded through the machine and told.
+
+use std::sync::Arc;
+
+use serde_json::Value as Json;
+
+use super::beside::{Attempt, Beside, time};
+use crate::machine::{CallOutcome, Command, End, Event, Path, What, outside_of, positions};
+use crate::plan::{Outside, Plan};
+use crate::story::{self, Answer, Known, Line, Teller, waiting};
+use crate::temporal::history::{Fed, History, Parted, Reading};
+use crate::temporal::issue::cut;
+use crate::temporal::wire::StartInput;
+use crate::value::{Time, Value, to_serde};
+
+/// Bytes of JSON that one value of a line has at most; a longer one is told by its size.
+const MOST: usize = 16 * 1024;
+
+/// Finds the definition that a run was started with where its text is there: what is frozen has no lines.
+pub type Sources = Arc<dyn Fn(&StartInput) -> Option<Arc<Plan>> + Send + Sync>;
+
+/// One history, as far as this program can tell of it.
+pub struct Journal {
+    start: Option<StartInput>,
+    reading: Option<Reading>,
+    parted: Option<Parted>,
+    source: Option<Arc<Plan>>,
+    beside: Beside,
+    /// When this history began.
+    pub began: Time,
+}
+
+/// A part of a journal.
+pub struct Told {
+    pub lines: Vec<Line>,
+    /// The entry to go on with, where there are more.
+    pub more: Option<usize>,
+}
+
+impl Journal {
+    /// Feeds all of a history to the machine.
+    pub fn of(history: &History, sources: &Sources) -> Journal {
+        let start = history.start().ok();
+        let (reading, parted) = match history.read_on() {
+            Ok((reading, parted)) => (Some(reading), parted),
+            Err(parted) => (None, Some(parted)),
+        };
+        let source = start.as_ref().and_then(|start| sources(start));
+        let beside = Beside::of(history.events());
+        let began = history.events().first().map_or(Time(0), time);
+        Journal { start, reading, parted, source, beside, began }
+    }
+
+    /// What the run was started with.
+    pub fn start(&self) -> Option<&StartInput> {
+        self.start.as_ref()
+    }
+
+    /// The execution in which the run goes on.
+    pub fn next(&self) -> Option<&str> {
+        self.beside.next.as_deref()
+    }
+
+    fn plan(&self) -> Option<&Plan> {
+        self.source.as_deref().or_else(|| self.reading.as_ref().map(|reading| &*reading.plan))
+    }
+
+    /// The entries from a number on: so many at most, and no more once they have so many bytes of JSON.
+    pub fn tell(&self, from: usize, most: usize, bytes: usize) -> Told {
+        let mut page = Page { from, most, bytes, seen: 0, lines: Vec::new() };
+        match self.all(&mut page) {
+            Some(()) => Told { lines: page.lines, more: None },
+            None => Told { more: Some(from + page.lines.len()), lines: page.lines },
+        }
+    }
+
+    /// `None`: the page is full.
+    fn all(&self, page: &mut Page) -> Option<()> {
+        if let Some(start) = self.start.as_ref().filter(|start| start.carried.is_none()) {
+            page.add(|| self.started(start))?;
+        }
+        let mut last = self.began;
+        if let (Some(reading), Some(plan)) = (&self.reading, self.plan()) {
+            let (mut signals, mut updates) = (self.beside.signals.iter(), self.beside.updates.iter());
+            let teller = Teller::new(plan, MOST);
+            for fed in &reading.fed {
+                last = fed.now;
+                match &fed.event {
+                    Event::Signal { name, payload, id } => {
+                        let from = signals.next().cloned().flatten();
+                        page.add(|| arrived(&teller, fed, "signal", name, payload, id.as_deref(), from))?;
+                    }
+                    Event::Update { name, payload, id } => {
+                        let from = updates.next().cloned().flatten();
+                        page.add(|| arrived(&teller, fed, "update", name, payload, id.as_deref(), from))?;
+                    }
+                    Event::Started
+                    | Event::Answered { .. }
+                    | Event::Fired { .. }
+                    | Event::Cancel { .. }
+                    | Event::Exceeded(_) => {}
+                }
+                for at in 0..fed.trace.len() {
+                    page.add(|| self.line(&teller, plan, fed, at))?;
+                }
+            }
+        }
+        if let Some(parted) = &self.parted {
+            page.add(|| self::parted(last, parted))?;
+        }
+        if let Some(ended) = &self.beside.ended {
+            page.add(|| {
+                let line = Line::new(ended.at, "", "end", None).with("status", ended.status);
+                let line = line.with("message", ended.reason.as_str());
+                Some(from(line, ended.from.as_deref()))
+            })?;
+        }
+        Some(())
+    }
+
+    /// Where the run stands now, if it stands; `None` where this program cannot say.
+    pub fn stands(&self, now: Time) -> Option<Vec<Line>> {
+        let (Some(reading), Some(plan), None) = (&self.reading, self.plan(), &self.parted) else { return None };
+        if self.beside.ended.is_some() {
+            return Some(Vec::new());
+        }
+        Some(positions(plan, &reading.state).iter().map(|position| waiting(now, position)).collect())
+    }
+
+    fn started(&self, start: &StartInput) -> Option<Line> {
+        let input = story::Told::of(&start.input, MOST);
+        let words = format!("{} v{} started{}", start.process, start.version, input.with());
+        let mut line = Line::new(self.began, "", "started", words);
+        input.put(&mut line.parts, "input");
+        let line = line.with("process", start.process.as_str()).with("version", start.version);
+        let line = line.with("digest", start.digest.as_str()).with("key", start.key.as_str());
+        Some(match &start.chosen {
+            Some(chosen) => line.with("chosen", to_serde(chosen)),
+            None => line,
+        })
+    }
+
+    fn line(&self, teller: &Teller<'_>, plan: &Plan, fed: &Fed, at: usize) -> Option<Line> {
+        let trace = fed.trace.get(at)?;
+        let request = match trace.what {
+            What::Called { .. } => fed.commands.iter().find_map(|command| asked(command, &trace.path)),
+            _ => None,
+        };
+        let end = fed.commands.iter().find_map(|command| match command {
+            Command::End(end) => Some(end),
+            _ => None,
+        });
+        let answer = match (&trace.what, &fed.event) {
+            (What::Ended { .. }, Event::Answered { outcome, .. }) => answer(plan, &trace.path, outcome),
+            _ => None,
+        };
+        let known = Known {
+            request: request.as_ref(),
+            answer,
+            result: end.and_then(|end| match end {
+                End::Completed(result) => Some(result),
+                End::Failed(_) | End::Cancelled { .. } => None,
+            }),
+            step: end.and_then(|end| match end {
+                End::Failed(error) => Some(error.step.as_str()),
+                End::Completed(_) | End::Cancelled { .. } => None,
+            }),
+        };
+        let line = teller.line(fed.now, trace, &known);
+        Some(match (&trace.what, &fed.event) {
+            (What::Ended { .. }, _) => match self.beside.attempts.get(&cut(&line.path)) {
+                Some(attempt) => tried(line, attempt),
+                None => line,
+            },
+            (What::CancelRequested, Event::Cancel { reason }) => {
+                from(line.with("reason", reason.as_str()), self.beside.cancelled.as_deref())
+            }
+            _ => line,
+        })
+    }
+}
+
+/// What is gathered of a journal.
+struct Page {
+    from: usize,
+    most: usize,
+    bytes: usize,
+    seen: usize,
+    lines: Vec<Line>,
+}
+
+impl Page {
+    /// One more entry. `None`: there is no room for it.
+    fn add(&mut self, line: impl FnOnce() -> Option<Line>) -> Option<()> {
+        self.seen += 1;
+        if self.seen <= self.from {
+            return Some(());
+        }
+        if self.lines.len() == self.most || self.bytes == 0 {
+            return None;
+        }
+        if let Some(line) = line() {
+            self.bytes = self.bytes.saturating_sub(line.json().len());
+            self.lines.push(line);
+        }
+        Some(())
+    }
+}
+
+fn from(line: Line, who: Option<&str>) -> Line {
+    match who {
+        Some(who) => line.with("from", who),
+        None => line,
+    }
+}
+
+/// A message that came, before what came of it.
+fn arrived(
+    teller: &Teller<'_>,
+    fed: &Fed,
+    kind: &str,
+    name: &str,
+    payload: &Value,
+    id: Option<&str>,
+    who: Option<String>,
+) -> Option<Line> {
+    // The trace says it again where the message begins no handler.
+    let told = fed.trace.first().is_some_and(|first| {
+        let what = &first.what;
+        matches!(what, What::Received { .. } | What::Refused { .. } | What::Duplicate { .. } | What::Stray { .. })
+    });
+    let payload = teller.value(payload);
+    let by = who.as_ref().map_or_else(String::new, |who| format!(" from {who}"));
+    let words = match told {
+        true if who.is_none() => None,
+        true => Some(format!("{kind} {name}{by}")),
+        false => Some(format!("{kind} {name}{by}{}", payload.with())),
+    };
+    let mut line = Line::new(fed.now, "", "arrived", words).with(kind, name);
+    payload.put(&mut line.parts, "payload");
+    if let Some(id) = id {
+        line.parts.insert("id".to_owned(), Json::from(id));
+    }
+    Some(from(line, who.as_deref()))
+}
+
+/// What a command asks of the step at a path.
+fn asked(command: &Command, path: &Path) -> Option<Value> {
+    match command {
+        Command::Call(call) if call.path == *path => Some(call.work.to_value()),
+        Command::Send(send) if send.path == *path => Some(send.to_value()),
+        Command::Call(_)
+        | Command::Send(_)
+        | Command::Answer { .. }
+        | Command::Timer { .. }
+        | Command::Withdraw { .. }
+        | Command::End(_) => None,
+    }
+}
+
+/// How the call of a step came back.
+fn answer<'a>(plan: &Plan, path: &Path, outcome: &'a CallOutcome) -> Option<Answer<'a>> {
+    let reply = |value: &'a Value| {
+        let status = value.get("status").and_then(|status| status.to_display().parse().ok())?;
+        Some(Answer::Reply { status, body: value.get("body") })
+    };
+    let of_http = match outside_of(plan, path)? {
+        Outside::Http(_) => true,
+        Outside::Activity(_) => false,
+        // That a signal was taken is all there is to say.
+        Outside::Run { .. } if outcome.result.is_ok() => return None,
+        Outside::Run { .. } => false,
+    };
+    match &outcome.result {
+        Ok(value) if of_http => reply(value),
+        Ok(value) => Some(Answer::Value(value)),
+        Err(error) => {
+            let replied = if of_http { reply(&error.details) } else { None };
+            let failed = || Answer::Failed { kind: error.kind.to_string(), message: &error.message };
+            Some(replied.unwrap_or_else(failed))
+        }
+    }
+}
+
+/// With what the history tells of the attempts of a call.
+fn tried(line: Line, attempt: &Attempt) -> Line {
+    let mut line = line.with("began", attempt.began.to_string());
+    line.parts.entry("attempts").or_insert_with(|| attempt.number.into());
+    match &attempt.before {
+        Some(before) => line.with("before", before.as_str()),
+        None => line,
+    }
+}
+
+/// From here on the machine of this program does not do what the run did.
+fn parted(at: Time, parted: &Parted) -> Option<Line> {
+    let words = format!("this program cannot tell how it went on: {parted}");
+    Some(Line::new(at, "", "parted", words).with("event", parted.event).with("reason", parted.words.as_str()))
+}
