@@ -1,6 +1,7 @@
 //! The journal of a run: what its histories give, over HTTP and from the command line, against what the simulator tells of
 //! the same run, and against what was written by hand.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use fermata::plan::{Home, Plan, from_yaml};
@@ -14,7 +15,7 @@ use serde_json::{Value as Json, json};
 use crate::api::Api;
 use crate::cases;
 use crate::process::{Folder, once};
-use crate::replay::{Recorded, corpus};
+use crate::replay::{Recorded, corpus, first};
 use crate::server::{CACHED, Server, server};
 use crate::service::{configuration, ready, serve};
 
@@ -28,9 +29,14 @@ pub fn trials() -> Vec<Trial> {
         ("requests_that_cannot_be_answered", wrong_requests),
     ];
     let tests = tests.into_iter().map(|(name, test)| crate::trial(format!("journal::{name}"), test));
-    let recorded = corpus().into_iter().map(|(engine, recorded)| {
-        let name = format!("journal::engine-{engine}::{}", recorded.name);
-        crate::trial(name, move || like_the_simulator(&recorded))
+    let mut runs: BTreeMap<String, Vec<Recorded>> = BTreeMap::new();
+    for (engine, recorded) in corpus() {
+        runs.entry(format!("journal::engine-{engine}::{}", first(&recorded.name))).or_default().push(recorded);
+    }
+    let recorded = runs.into_iter().map(|(name, mut histories)| {
+        // The first has no number, the second is 2.
+        histories.sort_by_key(|one| one.name.rsplit('.').next().and_then(|last| last.parse::<u32>().ok()));
+        crate::trial(name, move || like_the_simulator(&histories))
     });
     tests.chain(recorded).collect()
 }
@@ -59,23 +65,29 @@ fn alike(line: &Line) -> (String, String, Option<usize>, Json) {
 }
 
 /// The journal of a recorded run has the lines of the simulated one, but for what each host has beside the trace.
-fn like_the_simulator(recorded: &Recorded) -> Result<(), String> {
-    let (case, scenario) = recorded.name.split_once('.').ok_or("no name")?;
+fn like_the_simulator(histories: &[Recorded]) -> Result<(), String> {
+    let name = histories.first().map_or("", |one| first(&one.name));
+    let (case, scenario) = name.split_once('.').ok_or("no name")?;
     let case = cases::read(&crate::root().join(format!("tests/replay/{case}.yaml")))?;
-    let history = recorded.history()?;
-    let journal = Journal::of(&history, &sources(case.plan.clone()));
-    let told = whole(&journal);
-    // In pieces, by number and by size, it is the same.
-    for (most, bytes) in [(1, usize::MAX), (7, usize::MAX), (usize::MAX, 1), (usize::MAX, 700)] {
-        let (mut pieces, mut from) = (Vec::new(), Some(0));
-        while let Some(at) = from {
-            let piece = journal.tell(at, most, bytes);
-            pieces.extend(piece.lines);
-            from = piece.more;
+    let (mut told, mut fed) = (Vec::new(), Vec::new());
+    for history in histories {
+        let history = history.history()?;
+        let journal = Journal::of(&history, &sources(case.plan.clone()));
+        let whole = whole(&journal);
+        // In pieces, by number and by size, it is the same.
+        for (most, bytes) in [(1, usize::MAX), (7, usize::MAX), (usize::MAX, 1), (usize::MAX, 700)] {
+            let (mut pieces, mut from) = (Vec::new(), Some(0));
+            while let Some(at) = from {
+                let piece = journal.tell(at, most, bytes);
+                pieces.extend(piece.lines);
+                from = piece.more;
+            }
+            if pieces != whole {
+                return Err(format!("in pieces of {most} lines and {bytes} bytes it is another"));
+            }
         }
-        if pieces != told {
-            return Err(format!("in pieces of {most} lines and {bytes} bytes it is another"));
-        }
+        told.extend(whole);
+        fed.extend(history.read().map_err(|e| e.to_string())?.fed);
     }
     // A call that was tried again says what went wrong before.
     let again =
@@ -87,7 +99,6 @@ fn like_the_simulator(recorded: &Recorded) -> Result<(), String> {
         }
     }
     // Each line of the trace is there, in its order.
-    let fed = history.read().map_err(|e| e.to_string())?.fed;
     let traced = fed.iter().flat_map(|fed| &fed.trace).map(|trace| {
         let json = serde_json::to_value(trace).unwrap();
         (trace.path.to_string(), json["what"].as_str().unwrap_or("").to_owned())
@@ -97,6 +108,7 @@ fn like_the_simulator(recorded: &Recorded) -> Result<(), String> {
     if found != traced.collect::<Vec<_>>() {
         return Err(format!("it is not the trace: {found:?}"));
     }
+    let scenario = scenario.strip_prefix("crossing-").unwrap_or(scenario);
     let (scenario, _) = case.scenarios.iter().find(|(one, _)| one.name == scenario).ok_or("no scenario")?;
     let report = simulate(&case.plan, scenario).map_err(|e| e.to_string())?;
     // What did not come to the machine is in no history.

@@ -15,6 +15,8 @@ mod mutated;
 mod operators;
 mod record;
 
+pub use record::first;
+
 /// A recorded history.
 pub struct Recorded {
     /// `<case>.<scenario>`, and from the second history of a run on its number behind that.
