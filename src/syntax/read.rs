@@ -174,7 +174,6 @@ impl Reader<'_> {
             self.lose(node.span);
             return Field::Broken;
         }
-        let of = format!("`{}`", entry.key);
         match form {
             Form::Text => self.text(node, "text").map_or(Field::Broken, |t| Field::Text(t.text)),
             Form::Word => self.word(node, entry.key.as_str()),
@@ -190,7 +189,7 @@ impl Reader<'_> {
             },
             Form::Choice(words) => match meant::instead(&entry.key, node) {
                 Some(help) => self.shape(node, &one_of_words(words), Some(&help)),
-                None => self.choice(node, words, &of),
+                None => self.choice(node, words, &format!("`{}`", entry.key)),
             },
             Form::Duration => match meant::instead(&entry.key, node) {
                 Some(help) => self.shape(node, "a duration", Some(&help)),

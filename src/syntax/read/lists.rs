@@ -1,5 +1,6 @@
 //! Steps, and what holds several of something: branches, ways, catches, messages, items.
 
+use std::cell::LazyCell;
 use std::collections::BTreeSet;
 
 use super::super::document::Assignment;
@@ -72,8 +73,9 @@ impl Reader<'_> {
         }
         let of = format!("{} step", meant::a(verb.name));
         let rest = entries.iter().filter(|e| e.key != verb.name);
-        let beside: BTreeSet<&str> = entries.iter().map(|e| e.key.as_str()).collect();
-        let below: BTreeSet<&str> = entry.value.entries().iter().map(|e| e.key.as_str()).collect();
+        // Asked for by keys that may not stand here, which nearly no step has.
+        let beside = LazyCell::new(|| names(entries));
+        let below = LazyCell::new(|| names(entry.value.entries()));
         let home = |stranger: &Entry| home(stranger, verb, inner, &beside, &below);
         let mut outside = moved_in(&entry.value, verb, inner);
         let listed = match &entry.value.kind {
@@ -99,11 +101,14 @@ impl Reader<'_> {
 
     /// `foreach: row` beside `do`: the verb is another one, and all that stands here is its own.
     fn loop_of_another_language(&mut self, entries: &[Entry], verb: &'static Verb) -> bool {
+        if verb.name != "do" {
+            return false;
+        }
         let meant = entries.iter().find_map(|entry| {
             let verbs = meant::verbs(&entry.key).filter(|verbs| verbs.iter().any(|one| has_key(one, verb.name)))?;
             keys::verb(&entry.key).is_none().then_some((entry, verbs))
         });
-        let Some((entry, verbs)) = meant.filter(|_| verb.name == "do") else { return false };
+        let Some((entry, verbs)) = meant else { return false };
         let help = meant::did_you_mean(verbs);
         self.error(Code::UnknownKey, entry.key_span, format!("`{}` is not a key of a `do` step", entry.key)).help =
             Some(help);
@@ -371,6 +376,10 @@ fn moved_in<'n>(value: &'n Node, verb: &'static Verb, inner: &'static [Key]) -> 
         }
         _ => Vec::new(),
     }
+}
+
+fn names(entries: &[Entry]) -> BTreeSet<&str> {
+    entries.iter().map(|entry| entry.key.as_str()).collect()
 }
 
 fn has_key(verb: &str, key: &str) -> bool {

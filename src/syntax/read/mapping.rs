@@ -77,13 +77,15 @@ impl Reader<'_> {
     ) -> Fields {
         let mut fields = Fields::default();
         let mut meant = Vec::new();
-        let names: BTreeSet<&str> = entries.clone().into_iter().map(|entry| entry.key.as_str()).collect();
-        let wanted: Vec<&'static str> =
-            scope.keys().filter(|key| key.required && !names.contains(key.name)).map(|key| key.name).collect();
+        // Nearly every mapping has its own keys alone: what it lacks is looked for at the first that is none.
+        let mut wanted: Option<Vec<&'static str>> = None;
         for entry in entries.clone() {
             match scope.keys().find(|key| key.name == entry.key) {
                 Some(key) => fields.0.push((key.name, self.own(entry, key.form, None))),
-                None => meant.extend(self.unknown_key(entry, scope, &wanted).map(|key| (key, entry))),
+                None => {
+                    let wanted = wanted.get_or_insert_with(|| lacking(scope, entries.clone()));
+                    meant.extend(self.unknown_key(entry, scope, wanted).map(|key| (key, entry)));
+                }
             }
         }
         meant.extend(scope.outside);
@@ -151,6 +153,12 @@ impl Reader<'_> {
         let scope = Scope { home: &home, outside: &outside, ..Scope::of(keys, &of) };
         Field::Map(self.fields(entry.value.entries(), entry.value.span, &scope))
     }
+}
+
+/// The keys that must be in a mapping and are not.
+fn lacking<'n>(scope: &Scope<'_>, entries: impl IntoIterator<Item = &'n Entry>) -> Vec<&'static str> {
+    let names: BTreeSet<&str> = entries.into_iter().map(|entry| entry.key.as_str()).collect();
+    scope.keys().filter(|key| key.required && !names.contains(key.name)).map(|key| key.name).collect()
 }
 
 /// What the table of the language tells of a key that may not stand here.
