@@ -41,10 +41,12 @@ pub(super) fn explain(source: &str, words: &[Word], error: &ParseErrorType, at: 
     let before = words.iter().rev().find(|word| word.at < range.start).map_or("", |word| word.text.as_str());
     if let (ParseErrorType::MismatchedType(..), "||") = (error, before) {
         let help = "did you mean `??`, which takes its right side where the left one is null or missing?";
-        return Problem::error("expression-syntax", range, "`||` takes true/false only", Some(help));
+        return Problem::error("type-mismatch", range, "`||` takes true/false only", Some(help));
     }
     let (message, help) = describe(error, here, before);
-    Problem::error("expression-syntax", range, &message, help.as_deref())
+    // Of a constant Rhai says already what the types would say of a value.
+    let code = if matches!(error, ParseErrorType::MismatchedType(..)) { "type-mismatch" } else { "expression-syntax" };
+    Problem::error(code, range, &message, help.as_deref())
 }
 
 fn word_at(source: &str, at: usize) -> Range<usize> {

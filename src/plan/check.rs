@@ -33,7 +33,7 @@ pub(super) fn check(document: &Document, home: &Home) -> Vec<Diagnostic> {
     header(document, home, &mut complaints);
     let all = document.walk();
     ids(&all, &mut complaints);
-    place::check(document, &mut complaints);
+    let refused = place::check(document, &mut complaints);
     messages::check(document, &mut complaints);
     patterns::check(document, &mut complaints);
     let known = known(document);
@@ -59,7 +59,7 @@ pub(super) fn check(document: &Document, home: &Home) -> Vec<Diagnostic> {
     }
     schemas::check(document, &mut complaints);
     let mut flowing = Vec::new();
-    let reach = flow::check(document, meant, &mut flowing);
+    let reach = flow::check(document, meant, refused, &mut flowing);
     types::check(document, &reach.nulls, &mut complaints);
     // A condition that is wrong need not be called one that never changes.
     let wrong: Vec<Span> = complaints.iter().filter(|c| c.is_error()).map(|c| c.span).collect();

@@ -32,15 +32,26 @@ pub(crate) struct Reach {
 
 pub(crate) fn reach(document: &Document) -> Reach {
     let mut complaints = Vec::new();
-    walk(document, BTreeSet::new(), &mut complaints)
+    walk(document, BTreeSet::new(), BTreeSet::new(), &mut complaints)
 }
 
-/// `read` are names that were meant to be read, and are complained about for that.
-pub(super) fn check(document: &Document, read: BTreeSet<String>, complaints: &mut Vec<Diagnostic>) -> Reach {
-    walk(document, read, complaints)
+/// `read` are names that were meant to be read, and are complained about for that; `refused` exits that may not stand
+/// where they stand.
+pub(super) fn check(
+    document: &Document,
+    read: BTreeSet<String>,
+    refused: BTreeSet<StepId>,
+    complaints: &mut Vec<Diagnostic>,
+) -> Reach {
+    walk(document, read, refused, complaints)
 }
 
-fn walk(document: &Document, mut read: BTreeSet<String>, complaints: &mut Vec<Diagnostic>) -> Reach {
+fn walk(
+    document: &Document,
+    mut read: BTreeSet<String>,
+    refused: BTreeSet<StepId>,
+    complaints: &mut Vec<Diagnostic>,
+) -> Reach {
     let header = &document.header;
     let steps = header.steps.items();
     let vars = header.vars.items();
@@ -76,6 +87,7 @@ fn walk(document: &Document, mut read: BTreeSet<String>, complaints: &mut Vec<Di
         beside,
         visible,
         read,
+        refused,
         complaints,
         breaks: Vec::new(),
         continues: Vec::new(),
@@ -88,7 +100,7 @@ fn walk(document: &Document, mut read: BTreeSet<String>, complaints: &mut Vec<Di
     let at_any_time =
         Known { perhaps: walk.visible.clone(), constants: Rc::default(), nulls: FixedBitSet::new(), ..begin };
     walk.messages(&at_any_time);
-    let Walk { read, mut reach, .. } = walk;
+    let Walk { read, refused, mut reach, .. } = walk;
     reach.ends |= after.reached;
     for (name, span) in
         places.into_iter().filter(|(name, _)| !read.contains(*name) && !document.lost.contains(*name) && usable(name))
@@ -96,7 +108,8 @@ fn walk(document: &Document, mut read: BTreeSet<String>, complaints: &mut Vec<Di
         let message = format!("the name `{name}` is never used");
         complaints.push(Diagnostic::warning(Code::UnusedName, span, message).help("use it or remove it"));
     }
-    returns::check(document, after.reached, complaints);
+    // Where an exit was refused it is not known how the process would end.
+    returns::check(document, after.reached && refused.is_empty(), complaints);
     reach
 }
 
@@ -213,6 +226,8 @@ struct Walk<'a> {
     /// The names of the levels around the place (R26); of others something else is said.
     visible: FixedBitSet,
     read: BTreeSet<String>,
+    /// Exits that may not stand where they stand. That what follows them never runs is not said too.
+    refused: BTreeSet<StepId>,
     complaints: &'a mut Vec<Diagnostic>,
     /// What is known at each `break` of the loops around, innermost last.
     breaks: Vec<Option<Known>>,
@@ -375,7 +390,8 @@ impl Walk<'_> {
 
     /// What is known behind what a step does.
     fn action(&mut self, step: &Step, before: &Known) -> Known {
-        let left = || Known { reached: false, ..before.clone() };
+        let refused = self.refused.contains(&step.number);
+        let left = || Known { reached: before.reached && refused, ..before.clone() };
         match &step.action {
             Action::If(choice) => {
                 let mut way = |part: &Part<Vec<Step>>| match part.get() {

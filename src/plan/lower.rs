@@ -118,7 +118,8 @@ impl Lowering {
                     let message = format!("not a JSON Schema: {}", error.message);
                     let by_hand =
                         error.pointer.ends_with("/required") && matches!(at.kind, crate::syntax::Kind::Bool(_));
-                    let help = by_hand.then(|| "`required` is a list of names beside `properties`".to_owned());
+                    let by_hand = by_hand.then(|| "`required` is a list of names beside `properties`".to_owned());
+                    let help = error.help.or(by_hand);
                     self.complaints.push(Diagnostic::error(Code::Schema, span, message).maybe_help(help));
                 }
                 None

@@ -7,6 +7,7 @@ mod check;
 mod example;
 mod flow;
 mod history;
+mod keywords;
 mod lower;
 mod owners;
 mod returns;

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use jsonschema::error::ValidationErrorKind;
 use jsonschema::{Draft, PatternOptions, ValidationOptions, Validator};
 
-use crate::expression::Type;
+use super::keywords::{each_schema, forgiving, segment};
+use crate::expression::{Type, similar};
 use crate::value::{Map, Value, from_json, to_serde};
 
 /// Bytes of JSON that one default may come to with the defaults inside it, and how often that for all of a schema.
@@ -17,6 +18,8 @@ const ROOM: usize = 1024 * 1024;
 const ROOMS: usize = 2;
 /// What each gets in any case: enough to see that it has no end.
 const LEAST: usize = 16 * 1024;
+/// How many things of one kind are said of one schema.
+const MOST: usize = 50;
 /// Nesting of a value that no JSON text may have.
 const DEPTH: usize = 64;
 
@@ -37,11 +40,22 @@ pub struct Violation {
     pub detail: String,
 }
 
-/// Why a schema cannot be used: a JSON pointer into it, and words.
+/// Why a schema cannot be used: a JSON pointer into it, words, and the way forward where it is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SchemaError {
     pub pointer: String,
     pub message: String,
+    pub help: Option<String>,
+}
+
+impl SchemaError {
+    fn new(pointer: impl Into<String>, message: impl Into<String>) -> SchemaError {
+        SchemaError { pointer: pointer.into(), message: message.into(), help: None }
+    }
+
+    fn help(self, help: impl Into<String>) -> SchemaError {
+        SchemaError { help: Some(help.into()), ..self }
+    }
 }
 
 /// Why defaults cannot be filled in.
@@ -68,31 +82,28 @@ impl fmt::Debug for Schema {
 }
 
 impl Schema {
-    /// Compiles a schema of draft 2020-12. Errors: what the meta-schema refuses, references that leave the document,
-    /// patterns that need backtracking.
+    /// Compiles a schema of draft 2020-12. Errors: what the meta-schema refuses, references that leave the document or
+    /// lead nowhere, patterns that need backtracking.
     pub fn compile(schema: &Value) -> Result<Schema, Vec<SchemaError>> {
         let schema = to_serde(schema);
-        let mut outside = Vec::new();
-        find_outside_references(&schema, &mut String::new(), &mut outside);
-        if !outside.is_empty() {
-            return Err(outside);
+        let outside = outside_references(&schema);
+        if outside.is_empty() {
+            match build(&schema) {
+                Ok(validator) => return Ok(Schema { schema, validator: Arc::new(validator) }),
+                Err(first) => {
+                    let all = everything_wrong(&schema);
+                    return Err(if all.is_empty() { vec![first] } else { all });
+                }
+            }
         }
-        if let Err(error) = jsonschema::meta::validate(&schema) {
-            let first = SchemaError { pointer: error.instance_path().to_string(), message: error.to_string() };
-            let all = not_allowed(&schema);
-            return Err(if all.is_empty() { vec![first] } else { all });
-        }
-        let validator = options()
-            .build(&schema)
-            .map_err(|e| vec![SchemaError { pointer: e.instance_path().to_string(), message: e.to_string() }])?;
-        Ok(Schema { schema, validator: Arc::new(validator) })
+        Err(outside.into_iter().chain(everything_wrong(&schema)).collect())
     }
 
     /// Every way in which the value does not fit, in the order the validator finds them.
     pub fn violations(&self, value: &Value) -> Vec<Violation> {
         self.validator
             .iter_errors(&to_serde(value))
-            .take(50)
+            .take(MOST)
             .map(|error| {
                 let code = error.schema_path().as_str().rsplit('/').next().unwrap_or("").to_owned();
                 let mut pointer = error.instance_path().to_string();
@@ -123,12 +134,12 @@ impl Schema {
 
     /// The type of what it admits once its defaults are filled in.
     pub fn to_type(&self) -> Type {
-        Type::from_schema(&self.schema)
+        Type::from_schema(&forgiving(&self.schema))
     }
 
     /// The type of what it admits as it was sent.
     pub fn to_type_as_sent(&self) -> Type {
-        Type::from_schema_as_sent(&self.schema)
+        Type::from_schema_as_sent(&forgiving(&self.schema))
     }
 
     /// Defaults that their own schema refuses, or that hold themselves again: pointer into the schema, and why.
@@ -142,7 +153,7 @@ impl Schema {
         for (pointer, schema) in found {
             let Some(default) = schema.get("default") else { continue };
             let mut complain = |message: String| {
-                wrong.push(SchemaError { pointer: format!("{pointer}/default"), message });
+                wrong.push(SchemaError::new(format!("{pointer}/default"), message));
             };
             let validator = validators.as_ref().and_then(|all| all.get(&format!("#{pointer}")));
             if let Some(Err(error)) = validator.map(|validator| validator.validate(default)) {
@@ -173,7 +184,7 @@ impl Schema {
 fn not_allowed(schema: &serde_json::Value) -> Vec<SchemaError> {
     let meta = jsonschema::draft202012::meta::validator();
     let mut refused: Vec<SchemaError> = Vec::new();
-    for error in meta.iter_errors(schema).take(50) {
+    for error in meta.iter_errors(schema).take(MOST) {
         let pointer = error.instance_path().to_string();
         if refused.iter().all(|known| known.pointer != pointer) {
             let message = match error.kind() {
@@ -183,7 +194,7 @@ fn not_allowed(schema: &serde_json::Value) -> Vec<SchemaError> {
                 }
                 _ => error.to_string(),
             };
-            refused.push(SchemaError { pointer, message });
+            refused.push(SchemaError::new(pointer, message));
         }
     }
     refused
@@ -193,39 +204,101 @@ fn list(names: &[String]) -> String {
     names.iter().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", ")
 }
 
-fn segment(key: &str) -> String {
-    key.replace('~', "~0").replace('/', "~1")
+fn build(schema: &serde_json::Value) -> Result<Validator, SchemaError> {
+    let refused = |pointer: String, error: String| SchemaError::new(pointer, error);
+    jsonschema::meta::validate(schema).map_err(|e| refused(e.instance_path().to_string(), e.to_string()))?;
+    options().build(schema).map_err(|e| refused(e.instance_path().to_string(), e.to_string()))
 }
 
-fn find_outside_references(schema: &serde_json::Value, pointer: &mut String, found: &mut Vec<SchemaError>) {
-    walk(schema, pointer, &mut |key, value, at| {
-        if (key == "$ref" || key == "$dynamicRef") && value.as_str().is_some_and(|r| !r.starts_with('#')) {
-            let message = format!("`$ref` to {value} is not supported yet: only `#/$defs/…` of the same schema");
-            found.push(SchemaError { pointer: at.to_owned(), message });
+/// All that can be said of a schema that is refused, since a validator stops at the first.
+fn everything_wrong(schema: &serde_json::Value) -> Vec<SchemaError> {
+    let mut wrong = not_allowed(schema);
+    wrong.extend(lost_references(schema));
+    wrong.extend(wrong_patterns(schema));
+    wrong
+}
+
+/// The references of a schema, each with the pointer to it.
+fn references(schema: &serde_json::Value) -> Vec<(String, &str)> {
+    let mut found = Vec::new();
+    each_schema(schema, &mut |keywords, pointer| {
+        for word in ["$ref", "$dynamicRef"] {
+            let reference = keywords.get(word).and_then(serde_json::Value::as_str);
+            found.extend(reference.map(|reference| (format!("{pointer}/{word}"), reference)));
         }
     });
+    found
 }
 
-fn walk(schema: &serde_json::Value, pointer: &mut String, visit: &mut dyn FnMut(&str, &serde_json::Value, &str)) {
-    let children: Vec<(String, &serde_json::Value)> = match schema {
-        serde_json::Value::Object(map) => map.iter().map(|(k, v)| (segment(k), v)).collect(),
-        serde_json::Value::Array(items) => items.iter().enumerate().map(|(i, v)| (i.to_string(), v)).collect(),
-        _ => return,
+fn outside_references(schema: &serde_json::Value) -> Vec<SchemaError> {
+    let outside = references(schema).into_iter().filter(|(_, reference)| !reference.starts_with('#'));
+    let refuse = |(pointer, reference): (String, &str)| {
+        let message = format!("`$ref` to {reference:?} is not supported yet: only `#/$defs/…` of the same schema");
+        SchemaError::new(pointer, message)
     };
-    for (key, value) in children {
-        let length = pointer.len();
-        pointer.push('/');
-        pointer.push_str(&key);
-        visit(&key, value, pointer);
-        walk(value, pointer, visit);
-        pointer.truncate(length);
+    outside.map(refuse).collect()
+}
+
+/// References into the same schema to what is not there.
+fn lost_references(schema: &serde_json::Value) -> Vec<SchemaError> {
+    let mut named: Vec<(&str, String)> = Vec::new();
+    let mut roots = 0;
+    each_schema(schema, &mut |keywords, pointer| {
+        roots += usize::from(keywords.contains_key("$id") && !pointer.is_empty());
+        for word in ["$defs", "definitions"] {
+            let there = keywords.get(word).and_then(serde_json::Value::as_object).into_iter().flatten();
+            named.extend(there.map(|(name, _)| (name.as_str(), format!("#{pointer}/{word}/{}", segment(name)))));
+        }
+    });
+    // Below an `$id` a reference begins there.
+    if roots > 0 {
+        return Vec::new();
     }
+    let lost = |(_, reference): &(String, &str)| {
+        reference.starts_with("#/") && resolve(schema, reference).is_none_or(|target| target.is_array())
+    };
+    let refuse = |(pointer, reference): (String, &str)| {
+        let wanted = reference.rsplit('/').next().unwrap_or_default();
+        let meant = similar(wanted, named.iter().map(|(name, _)| *name));
+        let meant = meant.and_then(|meant| named.iter().find(|(name, _)| *name == meant));
+        let help = match meant {
+            Some((_, reference)) => format!("did you mean `{reference}`?"),
+            None => "a schema that is used in several places stands below `$defs`, by its name".to_owned(),
+        };
+        SchemaError::new(pointer, format!("there is no `{reference}` in it")).help(help)
+    };
+    references(schema).into_iter().filter(lost).take(MOST).map(refuse).collect()
+}
+
+/// Patterns that cannot be read, or not be matched in linear time.
+fn wrong_patterns(schema: &serde_json::Value) -> Vec<SchemaError> {
+    let mut wrong = Vec::new();
+    each_schema(schema, &mut |keywords, pointer| {
+        let own = keywords.get("pattern").and_then(serde_json::Value::as_str);
+        let own = own.map(|pattern| (format!("{pointer}/pattern"), pattern));
+        let names = keywords.get("patternProperties").and_then(serde_json::Value::as_object).into_iter().flatten();
+        let names = names.map(|(name, _)| (format!("{pointer}/patternProperties/{}", segment(name)), name.as_str()));
+        for (pointer, pattern) in own.into_iter().chain(names) {
+            if wrong.len() < MOST
+                && let Err(error) = options().build(&serde_json::json!({ "pattern": pattern }))
+            {
+                let help = "a pattern is a regular expression without look-around and without `\\1`";
+                wrong.push(SchemaError::new(pointer, error.to_string()).help(help));
+            }
+        }
+    });
+    wrong
+}
+
+/// What a reference into the same schema leads to.
+fn resolve<'a>(root: &'a serde_json::Value, reference: &str) -> Option<&'a serde_json::Value> {
+    let pointer = reference.strip_prefix('#')?;
+    root.pointer(&percent_encoding::percent_decode_str(pointer).decode_utf8().ok()?)
 }
 
 /// What a `$ref` into the same document points to.
 fn target<'a>(root: &'a serde_json::Value, schema: &'a serde_json::Value) -> Option<&'a serde_json::Value> {
-    let pointer = schema.get("$ref")?.as_str()?.strip_prefix('#')?;
-    root.pointer(&percent_encoding::percent_decode_str(pointer).decode_utf8().ok()?)
+    resolve(root, schema.get("$ref")?.as_str()?)
 }
 
 /// All that is said of one value: a schema, what its `$ref` points to, and so on; each once.

@@ -1,9 +1,11 @@
 //! What may not stand where it stands: exits that would leave what none may leave (R17), waits with no bound, and in
 //! handlers whatever suspends.
 
+use std::collections::BTreeSet;
+
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::syntax::verbs::Wait;
-use crate::syntax::{Action, Document, Leaves, Nature, Role, Root, Step};
+use crate::syntax::{Action, Document, Leaves, Nature, Role, Root, Step, StepId};
 
 /// What is around a step.
 #[derive(Clone, Copy, Default)]
@@ -31,24 +33,27 @@ enum Loop {
     Several,
 }
 
-pub(super) fn check(document: &Document, complaints: &mut Vec<Diagnostic>) {
+/// Gives the exits that may not stand where they stand.
+pub(super) fn check(document: &Document, complaints: &mut Vec<Diagnostic>) -> BTreeSet<StepId> {
+    let mut refused = BTreeSet::new();
     for (root, list) in document.roots() {
         let handler = match root {
             Root::Main => None,
             Root::Signal(name) | Root::Update(name) => Some(name),
         };
-        steps(list, Around { handler, ..Around::default() }, complaints);
+        steps(list, Around { handler, ..Around::default() }, &mut refused, complaints);
     }
+    refused
 }
 
-fn steps(list: &[Step], around: Around<'_>, complaints: &mut Vec<Diagnostic>) {
+fn steps(list: &[Step], around: Around<'_>, refused: &mut BTreeSet<StepId>, complaints: &mut Vec<Diagnostic>) {
     for step in list {
-        self::step(step, around, complaints);
+        self::step(step, around, refused, complaints);
     }
 }
 
-fn step(step: &Step, around: Around<'_>, complaints: &mut Vec<Diagnostic>) {
-    exits(step, around, complaints);
+fn step(step: &Step, around: Around<'_>, refused: &mut BTreeSet<StepId>, complaints: &mut Vec<Diagnostic>) {
+    exits(step, around, refused, complaints);
     if let Some(name) = around.handler {
         suspends(step, name, complaints);
     }
@@ -88,12 +93,13 @@ fn step(step: &Step, around: Around<'_>, complaints: &mut Vec<Diagnostic>) {
             // What stands in place of the error is not bounded by the timeout that struck.
             Role::OnTimeout => Around { bounded: around.bounded && !timed, ..around },
         };
-        steps(child.steps, around, complaints);
+        steps(child.steps, around, refused, complaints);
     }
 }
 
-fn exits(step: &Step, around: Around<'_>, complaints: &mut Vec<Diagnostic>) {
+fn exits(step: &Step, around: Around<'_>, refused: &mut BTreeSet<StepId>, complaints: &mut Vec<Diagnostic>) {
     let mut say = |message: String, help: &str| {
+        refused.insert(step.number);
         complaints.push(Diagnostic::error(Code::MisplacedExit, step.verb_span, message).help(help));
     };
     let verb = step.verb().name;

@@ -3,67 +3,9 @@
 
 use crate::diagnostic::{Code, Diagnostic};
 use crate::expression::similar;
+use crate::plan::keywords::{NAMED, ONE, PLAIN, SEVERAL, is_known};
 use crate::syntax::{Document, Kind, Node, Outcome, Step};
 
-/// The keywords of draft 2020-12, by what stands at them.
-const PLAIN: [&str; 38] = [
-    "$anchor",
-    "$comment",
-    "$dynamicAnchor",
-    "$dynamicRef",
-    "$id",
-    "$ref",
-    "$schema",
-    "$vocabulary",
-    "const",
-    "contentEncoding",
-    "contentMediaType",
-    "default",
-    "dependentRequired",
-    "deprecated",
-    "description",
-    "enum",
-    "examples",
-    "exclusiveMaximum",
-    "exclusiveMinimum",
-    "format",
-    "maxContains",
-    "maxItems",
-    "maxLength",
-    "maxProperties",
-    "maximum",
-    "minContains",
-    "minItems",
-    "minLength",
-    "minProperties",
-    "minimum",
-    "multipleOf",
-    "pattern",
-    "readOnly",
-    "required",
-    "title",
-    "type",
-    "uniqueItems",
-    "writeOnly",
-];
-/// Their value is a schema.
-const ONE: [&str; 11] = [
-    "additionalProperties",
-    "contains",
-    "contentSchema",
-    "else",
-    "if",
-    "items",
-    "not",
-    "propertyNames",
-    "then",
-    "unevaluatedItems",
-    "unevaluatedProperties",
-];
-/// Their value is a list of schemas.
-const SEVERAL: [&str; 4] = ["allOf", "anyOf", "oneOf", "prefixItems"];
-/// Their value is a mapping to schemas.
-const NAMED: [&str; 5] = ["$defs", "definitions", "dependentSchemas", "patternProperties", "properties"];
 /// The formats that are checked.
 const FORMATS: [&str; 17] = [
     "date",
@@ -126,7 +68,7 @@ fn walk(schema: &Node, complaints: &mut Vec<Diagnostic>) {
             entry.value.entries().iter().for_each(|one| walk(&one.value, complaints));
         } else if key == "format" {
             format(&entry.value, complaints);
-        } else if !PLAIN.contains(&key) && !key.starts_with("x-") {
+        } else if !is_known(key) {
             let message = format!("`{key}` is no keyword of a schema, so nothing is checked by it");
             let help = meant(key, &entry.value)
                 .unwrap_or_else(|| "remove it, or write it as `x-…` if it is a note".to_owned());

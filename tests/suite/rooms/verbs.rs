@@ -22,7 +22,7 @@ const NO_VERBS: [(&str, &str, &str); 4] = [
 
 /// Matches over verbs that may have an arm for all others: the file, how the match begins, the reason.
 const OPEN: [(&str, &str, &str); 1] =
-    [("plan/mod.rs", "(self, other)", "two steps of different verbs never ask for the same")];
+    [("plan/same.rs", "(self, other)", "two steps of different verbs never ask for the same")];
 
 /// What a variant that is a verb is written with, in the document and in the plan.
 const VERBS: &str = "Action::";
