@@ -106,6 +106,12 @@ fn all(problems: &[Problem]) -> String {
 }
 
 #[test]
+fn a_source_has_a_length() {
+    let text = |bytes: usize| Expression::parse(&format!("'{}'", "a".repeat(bytes - 2)));
+    assert!(text(16 * 1024).is_ok() && text(16 * 1024 + 1).is_err());
+}
+
+#[test]
 fn every_line_of_the_tables_holds() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/expressions");
     let (mut count, mut broken) = (0, Vec::new());

@@ -130,3 +130,16 @@ fn path(written: &Written, scope: &dyn Scope, world: &mut World<'_>) -> Result<S
 /// Everything but the unreserved characters of RFC 3986.
 const SEGMENT: &percent_encoding::AsciiSet =
     &percent_encoding::NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_header_is_a_word_and_holds_no_control_characters() {
+        assert!(check_header("x-tenant_1", "a b, ä").is_ok() && check_header("x", "").is_ok());
+        for (name, value) in [("", "a"), ("x y", "a"), ("x:", "a"), ("ä", "a"), ("x", "a\r\nhost: b"), ("host", "a")] {
+            assert!(check_header(name, value).is_err(), "{name:?}: {value:?}");
+        }
+    }
+}

@@ -90,8 +90,8 @@ fn step(step: &Step, around: Around<'_>, refused: &mut BTreeSet<StepId>, complai
         let around = match child.role {
             Role::Then | Role::Else | Role::Way(_) | Role::Do | Role::Try | Role::Catch(_) | Role::Branch(_) => body,
             Role::Finally => Around { finally: true, shielded: true, ..body },
-            // What stands in place of the error is not bounded by the timeout that struck.
-            Role::OnTimeout => Around { bounded: around.bounded && !timed, ..around },
+            // What stands in place of the error is not bounded by the timeout that struck, but by one around.
+            Role::OnTimeout => around,
         };
         steps(child.steps, around, refused, complaints);
     }
