@@ -228,6 +228,11 @@ pub fn reply_of<'a>(plan: &'a Plan, path: &Path) -> Option<&'a Schema> {
     }
 }
 
+/// What the step of a path waits for of itself.
+pub(crate) fn awaits_of<'a>(plan: &'a Plan, path: &Path) -> Option<Awaits<'a>> {
+    path.levels(plan)?.last()?.step.action.awaits()
+}
+
 /// Whom the step of a path asks, or tells something.
 pub(crate) fn outside_of<'a>(plan: &'a Plan, path: &Path) -> Option<Outside<'a>> {
     path.levels(plan)?.last()?.step.action.outside()

@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 pub use example::example;
 pub(crate) use flow::reach;
-pub use schema::{Overfull, Schema, Violation};
+pub use schema::{HIDDEN, Overfull, Schema, Violation};
 
 use crate::diagnostic::{Diagnostic, has_errors, settle};
 use crate::expression::Expression;
@@ -434,6 +434,17 @@ impl Plan {
     }
     pub fn returns(&self) -> Option<&Schema> {
         self.returns.as_ref()
+    }
+    /// Whether a message or a reply has places that must not be shown.
+    pub fn marks_what_comes(&self) -> bool {
+        let replies = self.steps.iter().filter_map(|step| match step.action.outside()? {
+            Outside::Http(http) => http.reply.as_ref(),
+            Outside::Activity(activity) => activity.reply.as_ref(),
+            Outside::Run { .. } => None,
+        });
+        let signals = self.signals.values().filter_map(Signal::payload);
+        let updates = self.updates.values().filter_map(Update::payload);
+        replies.chain(signals).chain(updates).any(Schema::has_marks)
     }
     pub(crate) fn step(&self, id: StepId) -> Option<&Step> {
         self.steps.get(id.0 as usize)

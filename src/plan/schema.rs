@@ -1,6 +1,8 @@
 //! JSON Schemas of authors: compiled once, without network or file access, patterns in linear time. The only file that
 //! names the `jsonschema` crate.
 
+mod marks;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::rc::Rc;
@@ -12,6 +14,8 @@ use jsonschema::{Draft, PatternOptions, ValidationOptions, Validator};
 use super::keywords::{each_schema, forgiving, segment};
 use crate::expression::{Type, similar};
 use crate::value::{Map, Value, from_json, to_serde};
+
+pub use marks::HIDDEN;
 
 /// Bytes of JSON that one default may come to with the defaults inside it, and how often that for all of a schema.
 const ROOM: usize = 1024 * 1024;

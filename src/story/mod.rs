@@ -6,7 +6,9 @@
 
 mod line;
 mod teller;
+mod veil;
 
 pub use line::{Line, waiting};
 pub use teller::{Answer, Known, Teller};
 pub(crate) use teller::{Told, short};
+pub use veil::Veil;

@@ -3,9 +3,10 @@
 use serde_json::{Map, Value as Json};
 
 use super::line::Line;
-use crate::machine::{Fault, Path, Shown, Trace, What, is_pause, line_at};
-use crate::plan::Plan;
-use crate::value::{Duration, Time, Value, to_json};
+use super::veil::Veil;
+use crate::machine::{Fault, Path, Shown, Trace, What, awaits_of, is_pause, line_at};
+use crate::plan::{Awaits, Plan, Schema};
+use crate::value::{Duration, Time, Value, from_json, to_json};
 
 /// Characters of a value or a message that a person is shown in a line.
 const SHOWN: usize = 120;
@@ -77,6 +78,7 @@ impl Told {
     pub fn brief(&self) -> String {
         match self.whole() {
             Some(json) => short(json),
+            None if self.json.is_empty() => format!("({} bytes)", self.bytes),
             None => format!("{} ({} bytes)", short(&self.json), self.bytes),
         }
     }
@@ -96,12 +98,16 @@ pub struct Teller<'a> {
     plan: &'a Plan,
     /// Bytes of JSON that a value of the host may have; a longer one is told by its size.
     most: usize,
+    /// What must not be shown.
+    pub veil: Veil,
+    /// What schemas mark is covered. What is made up for a scenario is not.
+    pub covers: bool,
 }
 
 impl<'a> Teller<'a> {
     /// `plan`: the one whose lines are told, where its source is there.
     pub fn new(plan: &'a Plan, most: usize) -> Teller<'a> {
-        Teller { plan, most }
+        Teller { plan, most, veil: Veil::default(), covers: false }
     }
 
     /// A line of the trace.
@@ -137,8 +143,8 @@ impl<'a> Teller<'a> {
                 parts.remove("request");
                 match known.request {
                     Some(request) => {
-                        let request = sent(request);
-                        self.value(&request).put(parts, "request");
+                        let request = self.veil.value(&sent(request));
+                        Told::of(&request, self.most).put(parts, "request");
                         format!("called {}", self.asked(&request))
                     }
                     // It was taken back before an attempt began.
@@ -164,7 +170,7 @@ impl<'a> Teller<'a> {
                 parts.remove("value");
                 let told = self.shown(shown);
                 told.put(parts, "value");
-                if told.whole().is_none() {
+                if told.whole().is_none() && !self.veil.hides() {
                     parts.insert("digest".to_owned(), value.as_str().into());
                 }
                 format!("set {name} = {}", told.brief())
@@ -174,18 +180,24 @@ impl<'a> Teller<'a> {
             What::Caught { error } => format!("caught {}", self.fault(error, parts)),
             What::Suppressed { error } => format!("beside it failed with {}", self.fault(error, parts)),
             What::Received { signal, payload, .. } => {
-                let payload = self.shown(payload);
+                let payload = self.message(signal, payload);
                 payload.put(parts, "payload");
                 format!("signal {signal} into the inbox{}", payload.with())
             }
             What::Took { payload, .. } => {
-                let payload = self.shown(payload);
+                let payload = match awaits_of(self.plan, path) {
+                    Some(Awaits::Message { signal, .. }) => self.message(signal, payload),
+                    Some(Awaits::Moment | Awaits::Condition(_)) | None => self.shown(payload),
+                };
                 payload.put(parts, "payload");
                 format!("took the signal{}", payload.with())
             }
             What::Dead { signal, .. } => format!("signal {signal} could not be judged"),
-            What::Refused { event, reason } => format!("{event} refused: {}", self.say("reason", reason, parts)),
-            What::Duplicate { event } => format!("{event} came twice"),
+            What::Refused { event, reason } => {
+                let event = self.say("event", event, parts);
+                format!("{event} refused: {}", self.say("reason", reason, parts))
+            }
+            What::Duplicate { event } => format!("{} came twice", self.say("event", event, parts)),
             What::Updated { update, outcome, told } => {
                 let told = self.shown(told);
                 told.put(parts, if *outcome == "returned" { "value" } else { "reason" });
@@ -206,7 +218,7 @@ impl<'a> Teller<'a> {
                 }
                 return None;
             }
-            What::Stray { event } => format!("nothing waited for {event}"),
+            What::Stray { event } => format!("nothing waited for {}", self.say("event", event, parts)),
             What::CancelRequested => "cancel".to_owned(),
         })
     }
@@ -235,17 +247,38 @@ impl<'a> Teller<'a> {
 
     /// A value that the host knows.
     pub(crate) fn value(&self, value: &Value) -> Told {
-        Told::of(value, self.most)
+        Told::of(&self.veil.value(value), self.most)
     }
 
     fn shown(&self, shown: &Shown) -> Told {
-        Told::of_shown(shown)
+        self.covered(shown, None)
+    }
+
+    /// The payload of a signal, as its schema allows it to be shown.
+    fn message(&self, signal: &str, shown: &Shown) -> Told {
+        self.covered(shown, self.plan.signal(signal).and_then(|signal| signal.payload()))
+    }
+
+    fn covered(&self, shown: &Shown, schema: Option<&Schema>) -> Told {
+        let schema = schema.filter(|schema| self.covers && schema.has_marks());
+        if !self.veil.hides() && schema.is_none() {
+            return Told::of_shown(shown);
+        }
+        match shown.whole().map(from_json::<Value>) {
+            Some(Ok(value)) => {
+                let value = schema.map_or(value.clone(), |schema| schema.cover(&value, &mut Vec::new()));
+                Told::of(&self.veil.value(&value), usize::MAX)
+            }
+            // Of what is cut nobody knows what is in it.
+            Some(Err(_)) | None => Told { json: String::new(), bytes: shown.bytes() },
+        }
     }
 
     /// A text of a run, into the parts, and in a few words.
     pub(crate) fn say(&self, key: &str, text: &str, parts: &mut Map<String, Json>) -> String {
-        parts.insert(key.to_owned(), text.into());
-        short(text)
+        let text = self.veil.text(text);
+        parts.insert(key.to_owned(), text.as_ref().into());
+        short(&text)
     }
 
     fn fault(&self, error: &Fault, parts: &mut Map<String, Json>) -> String {

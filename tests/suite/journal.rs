@@ -27,6 +27,8 @@ pub fn trials() -> Vec<Trial> {
         ("a_history_that_does_not_agree_is_told_as_far_as_it_does", parted),
         ("show_tells_open_and_closed_runs", show),
         ("requests_that_cannot_be_answered", wrong_requests),
+        ("what_is_marked_is_never_shown", marked),
+        ("behind_a_crossing_nothing_of_what_was_told_in_confidence_is_shown", marked_behind_a_crossing),
     ];
     let tests = tests.into_iter().map(|(name, test)| crate::trial(format!("journal::{name}"), test));
     let mut runs: BTreeMap<String, Vec<Recorded>> = BTreeMap::new();
@@ -448,6 +450,117 @@ fn forgotten() -> Result<(), String> {
         return Ok(());
     }
     Err(format!("exit {code}: {text}"))
+}
+
+// ---- what must not be shown
+
+const MARKED: &str = "fermata: 1
+process: Marked
+version: 1
+key: ${input.k}
+input:
+  type: object
+  required: [k, card, note]
+  properties: { k: { type: string }, card: { $ref: '#/$defs/card' }, note: { type: string } }
+  $defs: { card: { type: string, writeOnly: true } }
+signals:
+  pin:
+    payload: { type: object, required: [code], properties: { code: { type: integer, writeOnly: true }, ok: { type: boolean, writeOnly: true } } }
+  word: { payload: { type: string, writeOnly: true, maxLength: 12 } }
+steps:
+  - id: pay
+    http: { service: s, method: POST, path: \"/cards/${input.card}\", body: { card: \"${input.card}\", all: \"${input}\" } }
+  - log: paid with ${input.card}, noted ${input.note}
+  - id: pin
+    wait: { signal: pin }
+    forever: true
+    save: pin
+  - set: { joined: \"pin ${pin.code} of ${input.card}\" }
+  - id: word
+    wait: { signal: word }
+    forever: true
+    save: word
+  - try:
+      - fail: { error: wrong, message: \"${word} is wrong\", details: { word: \"${word}\" } }
+    catch:
+      - do: [ { log: \"${error.message}\" } ]
+  - return: { joined: \"${joined}\", word: \"${word}\", plain: seen }
+";
+
+/// Secrets that are joined, encoded, quoted and wrong are nowhere in what a journal says; the rest is.
+fn marked() -> Result<(), String> {
+    let server = server()?;
+    let folder = Folder::new();
+    folder.write("fermata.toml", &configuration(server, "marked"));
+    folder.write("definitions/Marked/v1.yaml", MARKED);
+    let (card, code, word, wrong) = ("4929 \"1\" x", 48213, "hunter-two", "much-too-long-a-word");
+    let all = server.runtime.block_on(async {
+        let serving = serve(&folder, &[])?;
+        ready(&serving).await?;
+        let api = &serving.api;
+        api.start("Marked", json!({"k": "a", "card": card, "note": "plain-note"})).await?.expect(201)?;
+        api.post("/v1/runs/Marked.a/signals/pin", &json!({"code": code, "ok": true})).await?.expect(202)?;
+        // The service refuses what does not fit; whoever speaks to the server does not.
+        let client = server.client(CACHED);
+        client.signal("Marked.a", "word", &Value::text(wrong), "w1").await.map_err(|e| e.to_string())?;
+        api.post("/v1/runs/Marked.a/signals/word", &json!(word)).await?.expect(202)?;
+        api.result("Marked.a").await?.expect(200)?;
+        Ok::<_, String>(api.get("/v1/runs/Marked.a/journal?page_size=1000").await?.expect(200)?.text)
+    })?;
+    let (code_of, shown) = once(&folder, &["show", "Marked.a"], &[]);
+    let (_, lines) = once(&folder, &["show", "Marked.a", "--format", "json"], &[]);
+    for text in [&all, &shown, &lines] {
+        for secret in ["4929", "48213", "hunter", "much-too", "\"ok\":true"] {
+            // The value that a step saves is a copy, and what is true is true everywhere.
+            let told = text.replace("{\"code\":\"•••\",\"ok\":true}", "");
+            if told.contains(secret) {
+                return Err(format!("`{secret}` is shown: {text}"));
+            }
+        }
+    }
+    for plain in [
+        "\"text\":\"paid with •••, noted plain-note\"",
+        "\"path\":\"/cards/•••\"",
+        "\"value\":\"pin ••• of •••\"",
+        "\"plain\":\"seen\"",
+        "\"text\":\"••• is wrong\"",
+        "\"input\":{\"card\":\"•••\",\"k\":\"a\",\"note\":\"plain-note\"}",
+        "\"event\":\"signal word\"",
+    ] {
+        if !all.contains(plain) || !lines.contains(plain) {
+            return Err(format!("`{plain}` is not in: {all}"));
+        }
+    }
+    if code_of == 0 && shown.contains("log: paid with •••") { Ok(()) } else { Err(shown) }
+}
+
+/// What was told in an earlier history is in the state, and no line of a later one shows it.
+fn marked_behind_a_crossing() -> Result<(), String> {
+    let server = server()?;
+    let folder = Folder::new();
+    folder.write("fermata.toml", &configuration(server, "confided"));
+    let text = ROUNDS.replace("Rounds", "Confided").replace(
+        "steps:\n",
+        "signals: { word: { payload: { type: string, writeOnly: true } } }\nsteps:\n  - id: word\n    wait: { signal: word }\n    \
+         forever: true\n    save: word\n",
+    );
+    let text = text.replace("round ${n}", "round ${word}");
+    folder.write("definitions/Confided/v1.yaml", &text);
+    let (client, _) = start(server, &text, "Confided.a", "a", 15)?;
+    server
+        .runtime
+        .block_on(client.signal("Confided.a", "word", &Value::text("hunter-two"), "w"))
+        .map_err(|e| e.to_string())?;
+    let ending = server.runtime.block_on(client.ending("Confided.a", crate::process::PATIENCE));
+    ending.map_err(|e| e.to_string())?.ok_or("it does not end")?;
+    let histories = server.run_of("Confided.a").iter().map(|applied| applied.history).max().unwrap_or(0) + 1;
+    let (code, shown) = once(&folder, &["show", "Confided.a", "--format", "json"], &[]);
+    let rounds = shown.lines().filter(|line| line.contains("\"what\":\"log\"")).count();
+    if code != 0 || histories < 2 || rounds != 20 || shown.contains("hunter") || !shown.contains("\"round •••\"")
+    {
+        return Err(format!("{histories} histories: {shown}"));
+    }
+    Ok(())
 }
 
 // ---- from the command line

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use serde_json::Value as Json;
 
 use super::beside::{Attempt, Beside, time};
-use crate::machine::{CallOutcome, Command, End, Event, Path, What, outside_of, positions};
-use crate::plan::{Outside, Plan};
-use crate::story::{self, Answer, Known, Line, Teller, waiting};
+use crate::machine::{CallOutcome, Command, End, Event, Path, What, outside_of, positions, reply_of};
+use crate::plan::{HIDDEN, Outside, Plan, Schema};
+use crate::story::{self, Answer, Known, Line, Teller, Veil, waiting};
 use crate::temporal::history::{Fed, History, Parted, Reading};
 use crate::temporal::issue::cut;
 use crate::temporal::wire::StartInput;
@@ -76,23 +76,60 @@ impl Journal {
 
     /// `None`: the page is full.
     fn all(&self, page: &mut Page) -> Option<()> {
+        let mut veil = Veil::default();
+        let mut covered = None;
+        match (&self.start, self.plan()) {
+            (Some(start), Some(plan)) => {
+                covered = Some(cover(&mut veil, plan.input(), &start.input));
+                // What earlier histories were told in confidence stands in the state, and nobody knows where.
+                if start.carried.is_some() && plan.marks_what_comes() {
+                    veil.shut();
+                }
+            }
+            // It cannot be known what is marked.
+            (Some(_), None) => veil.shut(),
+            (None, _) => {}
+        }
         if let Some(start) = self.start.as_ref().filter(|start| start.carried.is_none()) {
-            page.add(|| self.started(start))?;
+            page.add(|| self.started(start, covered.as_ref(), &veil))?;
         }
         let mut last = self.began;
         if let (Some(reading), Some(plan)) = (&self.reading, self.plan()) {
             let (mut signals, mut updates) = (self.beside.signals.iter(), self.beside.updates.iter());
-            let teller = Teller::new(plan, MOST);
+            let mut teller = Teller::new(plan, MOST);
+            (teller.veil, teller.covers) = (veil.clone(), true);
             for fed in &reading.fed {
                 last = fed.now;
+                let covered = learn(&mut teller.veil, plan, fed);
+                let teller = &teller;
                 match &fed.event {
                     Event::Signal { name, payload, id } => {
                         let from = signals.next().cloned().flatten();
-                        page.add(|| arrived(&teller, fed, "signal", name, payload, id.as_deref(), from))?;
+                        page.add(|| {
+                            arrived(
+                                teller,
+                                fed,
+                                "signal",
+                                name,
+                                covered.as_ref().unwrap_or(payload),
+                                id.as_deref(),
+                                from,
+                            )
+                        })?;
                     }
                     Event::Update { name, payload, id } => {
                         let from = updates.next().cloned().flatten();
-                        page.add(|| arrived(&teller, fed, "update", name, payload, id.as_deref(), from))?;
+                        page.add(|| {
+                            arrived(
+                                teller,
+                                fed,
+                                "update",
+                                name,
+                                covered.as_ref().unwrap_or(payload),
+                                id.as_deref(),
+                                from,
+                            )
+                        })?;
                     }
                     Event::Started
                     | Event::Answered { .. }
@@ -101,17 +138,18 @@ impl Journal {
                     | Event::Exceeded(_) => {}
                 }
                 for at in 0..fed.trace.len() {
-                    page.add(|| self.line(&teller, plan, fed, at))?;
+                    page.add(|| self.line(teller, plan, fed, at, covered.as_ref()))?;
                 }
             }
         }
         if let Some(parted) = &self.parted {
-            page.add(|| self::parted(last, parted))?;
+            let hides = parted.event != 0 && (veil.hides() || self.plan().is_none_or(Plan::marks_what_comes));
+            page.add(|| self::parted(last, parted, hides))?;
         }
         if let Some(ended) = &self.beside.ended {
             page.add(|| {
                 let line = Line::new(ended.at, "", "end", None).with("status", ended.status);
-                let line = line.with("message", ended.reason.as_str());
+                let line = line.with("message", veil.text(&ended.reason).as_ref());
                 Some(from(line, ended.from.as_deref()))
             })?;
         }
@@ -127,20 +165,20 @@ impl Journal {
         Some(positions(plan, &reading.state).iter().map(|position| waiting(now, position)).collect())
     }
 
-    fn started(&self, start: &StartInput) -> Option<Line> {
-        let input = story::Told::of(&start.input, MOST);
+    fn started(&self, start: &StartInput, input: Option<&Value>, veil: &Veil) -> Option<Line> {
+        let input = story::Told::of(&veil.value(input.unwrap_or(&start.input)), MOST);
         let words = format!("{} v{} started{}", start.process, start.version, input.with());
         let mut line = Line::new(self.began, "", "started", words);
         input.put(&mut line.parts, "input");
         let line = line.with("process", start.process.as_str()).with("version", start.version);
-        let line = line.with("digest", start.digest.as_str()).with("key", start.key.as_str());
+        let line = line.with("digest", start.digest.as_str()).with("key", veil.text(&start.key).as_ref());
         Some(match &start.chosen {
-            Some(chosen) => line.with("chosen", to_serde(chosen)),
+            Some(chosen) => line.with("chosen", to_serde(&veil.value(chosen))),
             None => line,
         })
     }
 
-    fn line(&self, teller: &Teller<'_>, plan: &Plan, fed: &Fed, at: usize) -> Option<Line> {
+    fn line(&self, teller: &Teller<'_>, plan: &Plan, fed: &Fed, at: usize, covered: Option<&Value>) -> Option<Line> {
         let trace = fed.trace.get(at)?;
         let request = match trace.what {
             What::Called { .. } => fed.commands.iter().find_map(|command| asked(command, &trace.path)),
@@ -151,7 +189,7 @@ impl Journal {
             _ => None,
         });
         let answer = match (&trace.what, &fed.event) {
-            (What::Ended { .. }, Event::Answered { outcome, .. }) => answer(plan, &trace.path, outcome),
+            (What::Ended { .. }, Event::Answered { outcome, .. }) => answer(plan, &trace.path, outcome, covered),
             _ => None,
         };
         let known = Known {
@@ -169,11 +207,11 @@ impl Journal {
         let line = teller.line(fed.now, trace, &known);
         Some(match (&trace.what, &fed.event) {
             (What::Ended { .. }, _) => match self.beside.attempts.get(&cut(&line.path)) {
-                Some(attempt) => tried(line, attempt),
+                Some(attempt) => tried(line, attempt, &teller.veil),
                 None => line,
             },
             (What::CancelRequested, Event::Cancel { reason }) => {
-                from(line.with("reason", reason.as_str()), self.beside.cancelled.as_deref())
+                from(line.with("reason", teller.veil.text(reason).as_ref()), self.beside.cancelled.as_deref())
             }
             _ => line,
         })
@@ -229,17 +267,17 @@ fn arrived(
         let what = &first.what;
         matches!(what, What::Received { .. } | What::Refused { .. } | What::Duplicate { .. } | What::Stray { .. })
     });
-    let payload = teller.value(payload);
+    let (payload, name) = (teller.value(payload), teller.veil.text(name));
     let by = who.as_ref().map_or_else(String::new, |who| format!(" from {who}"));
     let words = match told {
         true if who.is_none() => None,
         true => Some(format!("{kind} {name}{by}")),
         false => Some(format!("{kind} {name}{by}{}", payload.with())),
     };
-    let mut line = Line::new(fed.now, "", "arrived", words).with(kind, name);
+    let mut line = Line::new(fed.now, "", "arrived", words).with(kind, name.as_ref());
     payload.put(&mut line.parts, "payload");
     if let Some(id) = id {
-        line.parts.insert("id".to_owned(), Json::from(id));
+        line.parts.insert("id".to_owned(), Json::from(teller.veil.text(id).as_ref()));
     }
     Some(from(line, who.as_deref()))
 }
@@ -259,10 +297,10 @@ fn asked(command: &Command, path: &Path) -> Option<Value> {
 }
 
 /// How the call of a step came back.
-fn answer<'a>(plan: &Plan, path: &Path, outcome: &'a CallOutcome) -> Option<Answer<'a>> {
+fn answer<'a>(plan: &Plan, path: &Path, outcome: &'a CallOutcome, covered: Option<&'a Value>) -> Option<Answer<'a>> {
     let reply = |value: &'a Value| {
         let status = value.get("status").and_then(|status| status.to_display().parse().ok())?;
-        Some(Answer::Reply { status, body: value.get("body") })
+        Some(Answer::Reply { status, body: value.get("body").map(|body| covered.unwrap_or(body)) })
     };
     let of_http = match outside_of(plan, path)? {
         Outside::Http(_) => true,
@@ -273,7 +311,7 @@ fn answer<'a>(plan: &Plan, path: &Path, outcome: &'a CallOutcome) -> Option<Answ
     };
     match &outcome.result {
         Ok(value) if of_http => reply(value),
-        Ok(value) => Some(Answer::Value(value)),
+        Ok(value) => Some(Answer::Value(covered.unwrap_or(value))),
         Err(error) => {
             let replied = if of_http { reply(&error.details) } else { None };
             let failed = || Answer::Failed { kind: error.kind.to_string(), message: &error.message };
@@ -283,17 +321,64 @@ fn answer<'a>(plan: &Plan, path: &Path, outcome: &'a CallOutcome) -> Option<Answ
 }
 
 /// With what the history tells of the attempts of a call.
-fn tried(line: Line, attempt: &Attempt) -> Line {
+fn tried(line: Line, attempt: &Attempt, veil: &Veil) -> Line {
     let mut line = line.with("began", attempt.began.to_string());
     line.parts.entry("attempts").or_insert_with(|| attempt.number.into());
     match &attempt.before {
-        Some(before) => line.with("before", before.as_str()),
+        Some(before) => line.with("before", veil.text(before).as_ref()),
         None => line,
     }
 }
 
 /// From here on the machine of this program does not do what the run did.
-fn parted(at: Time, parted: &Parted) -> Option<Line> {
-    let words = format!("this program cannot tell how it went on: {parted}");
-    Some(Line::new(at, "", "parted", words).with("event", parted.event).with("reason", parted.words.as_str()))
+fn parted(at: Time, parted: &Parted, hides: bool) -> Option<Line> {
+    // The words quote requests and answers.
+    let reason = if hides { HIDDEN } else { parted.words.as_str() };
+    let words = format!("this program cannot tell how it went on: at event {}: {reason}", parted.event);
+    Some(Line::new(at, "", "parted", words).with("event", parted.event).with("reason", reason))
+}
+
+/// The value as its schema allows it to be shown; what it marks is hidden from now on, and so is what is wrong with a
+/// value that does not fit, which quotes it.
+fn cover(veil: &mut Veil, schema: Option<&Schema>, value: &Value) -> Value {
+    let Some(schema) = schema.filter(|schema| schema.has_marks()) else { return value.clone() };
+    let mut found = Vec::new();
+    let covered = schema.cover(value, &mut found);
+    found.iter().for_each(|value| veil.hide(value));
+    let misfits = schema.violations(value);
+    misfits.iter().for_each(|misfit| veil.hide_inside(&misfit.detail));
+    // What does not have the form of its schema has no places.
+    if misfits.is_empty() {
+        return covered;
+    }
+    veil.hide(value);
+    Value::text(HIDDEN)
+}
+
+/// Hides what an event brings in confidence, before anything of it is told. What it brought, as it may be shown.
+fn learn(veil: &mut Veil, plan: &Plan, fed: &Fed) -> Option<Value> {
+    for command in &fed.commands {
+        if let Command::End(End::Completed(result)) = command {
+            cover(veil, plan.returns(), result);
+        }
+    }
+    match &fed.event {
+        Event::Signal { name, payload, .. } => plan.signal(name).map(|signal| cover(veil, signal.payload(), payload)),
+        Event::Update { name, payload, .. } => plan.update(name).map(|update| cover(veil, update.payload(), payload)),
+        Event::Answered { outcome, .. } => {
+            let ended = fed.trace.iter().find(|trace| matches!(trace.what, What::Ended { .. }))?;
+            let of_http = matches!(outside_of(plan, &ended.path)?, Outside::Http(_));
+            let schema = reply_of(plan, &ended.path);
+            match &outcome.result {
+                Ok(reply) if of_http => Some(cover(veil, schema, reply.get("body").unwrap_or(&Value::Null))),
+                Ok(value) => Some(cover(veil, schema, value)),
+                // What was answered in another form may have it all the same.
+                Err(error) => {
+                    let told = if of_http { error.details.get("body")? } else { &error.details };
+                    Some(cover(veil, schema, told))
+                }
+            }
+        }
+        Event::Started | Event::Fired { .. } | Event::Cancel { .. } | Event::Exceeded(_) => None,
+    }
 }
