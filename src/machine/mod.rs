@@ -40,8 +40,10 @@ pub use request::Request;
 pub use retry::next_attempt;
 pub use start::{Prepared, Refused, prepare};
 pub use state::{FORMAT, Run, State, StateError};
+pub(crate) use trace::awaits_of;
+#[cfg(feature = "server")]
+pub(crate) use trace::outside_of;
 pub use trace::{Fault, Shown, Trace, What, is_pause, line_at, line_of, reply_of};
-pub(crate) use trace::{awaits_of, outside_of};
 
 pub use crate::syntax::{ErrorType, Fit, Maker, Own, can_fit};
 

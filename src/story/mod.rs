@@ -9,6 +9,8 @@ mod teller;
 mod veil;
 
 pub use line::{Line, waiting};
+#[cfg(feature = "server")]
+pub(crate) use teller::Told;
+pub(crate) use teller::short;
 pub use teller::{Answer, Known, Teller};
-pub(crate) use teller::{Told, short};
 pub use veil::Veil;
