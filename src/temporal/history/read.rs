@@ -352,6 +352,10 @@ impl Reader<'_> {
     fn main(&mut self, began: i64) -> Result<Rest, String> {
         let mut marks = 0;
         self.callers();
+        // In the first task the host comes to the head of its loop, in the others it waits already.
+        if self.task > 1 && !self.hear(began, &mut marks) {
+            return Ok(Rest { marks, crossed: None });
+        }
         loop {
             let fill = self.fill();
             let heard = self.cancelled.as_ref().is_none_or(|(_, told)| *told);
@@ -373,20 +377,32 @@ impl Reader<'_> {
             if self.end.is_some() {
                 return Ok(Rest { marks, crossed: None });
             }
-            let Some(events) = self.wait(&mut marks) else { return Ok(Rest { marks, crossed: None }) };
-            for event in events {
-                self.apply(began, event);
-                if self.end.is_some() {
-                    break;
-                }
+            if !self.hear(began, &mut marks) {
+                return Ok(Rest { marks, crossed: None });
             }
         }
+    }
+
+    /// Applies what the host hears where it waits. Whether it comes to the head of its loop again in this task.
+    fn hear(&mut self, began: i64, marks: &mut usize) -> bool {
+        let Some(events) = self.wait(marks) else { return false };
+        for event in events {
+            self.apply(began, event);
+            if self.end.is_some() {
+                break;
+            }
+        }
+        true
     }
 
     /// The one point at which the host waits: what it hears there, or that it looks again whether it crosses. `None`:
     /// nothing more in this task.
     fn wait(&mut self, marks: &mut usize) -> Option<Vec<Event>> {
         loop {
+            // A message was applied meanwhile.
+            if !self.queue.is_empty() || self.end.is_some() {
+                return Some(Vec::new());
+            }
             let ready: Vec<Key> = self.out.iter().filter(|(_, out)| out.ready.is_some()).map(|(key, _)| *key).collect();
             let mut batch = Vec::new();
             for key in ready {
