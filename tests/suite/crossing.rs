@@ -168,25 +168,43 @@ fn gate() -> Result<(), String> {
 fn signals() -> Result<(), String> {
     const SENDERS: i64 = 8;
     const EACH: i64 = 100;
+    /// In so many rounds, each taken whole before the next: however slow the worker is, each fills a history.
+    const ROUNDS: i64 = 4;
     let server = server()?;
-    let rest = "vars: { got: [] }\nsignals: { one: { payload: { type: integer } } }\nsteps:\n  - while: got.len() < 800\n    do:\n      \
+    let rest = "vars: { got: [] }\nsignals: { one: { payload: { type: integer } } }\nqueries: { taken: \"${got.len()}\" \
+                }\nsteps:\n  - while: got.len() < 800\n    do:\n      \
                 - id: take\n        wait: { signal: one }\n        forever: true\n        save: one\n      - set: { got: \
                 \"${got + [one]}\" }\n  - return: ${got}\n";
     let low = Mark { signals: 50, ..Marks::USUAL.soft };
     let run = start(server, "Signals", rest, Marks { soft: low, ..Marks::USUAL })?;
     server.runtime.block_on(async {
-        let senders = (0..SENDERS).map(|sender| {
-            let (client, id) = (run.client.clone(), run.id.clone());
-            tokio::spawn(async move {
-                for n in sender * EACH..(sender + 1) * EACH {
-                    let sent = client.signal(&id, "one", &Value::integer(n), &n.to_string()).await;
-                    sent.map_err(|e| e.to_string())?;
+        for round in 0..ROUNDS {
+            let senders = (0..SENDERS).map(|sender| {
+                let (client, id) = (run.client.clone(), run.id.clone());
+                let first = sender * EACH + round * EACH / ROUNDS;
+                tokio::spawn(async move {
+                    for n in first..first + EACH / ROUNDS {
+                        let sent = client.signal(&id, "one", &Value::integer(n), &n.to_string()).await;
+                        sent.map_err(|e| e.to_string())?;
+                    }
+                    Ok::<_, String>(())
+                })
+            });
+            for sender in senders.collect::<Vec<_>>() {
+                sender.await.map_err(|e| e.to_string())??;
+            }
+            let sent = (round + 1) * SENDERS * EACH / ROUNDS;
+            let deadline = tokio::time::Instant::now() + LONG;
+            loop {
+                let asked = run.client.query(&run.id, "taken", LONG).await.map_err(|e| e.to_string())?;
+                let Asked::Answer(Value::Number(taken)) = asked else { return Err(format!("{asked:?}")) };
+                if taken == sent.into() {
+                    break;
                 }
-                Ok::<_, String>(())
-            })
-        });
-        for sender in senders.collect::<Vec<_>>() {
-            sender.await.map_err(|e| e.to_string())??;
+                if tokio::time::Instant::now() > deadline {
+                    return Err(format!("{taken} of {sent} signals were taken"));
+                }
+            }
         }
         Ok::<_, String>(())
     })?;
