@@ -13,7 +13,7 @@ use super::workflow::Host;
 
 /// Runs that are listed at once; their histories are taken one at a time.
 const PAGE: i32 = 100;
-/// What one replay may take; a history of 10,000 events takes about a second.
+/// What one replay may take, on however slow a machine; one that hangs ends here.
 const LONGEST: StdDuration = StdDuration::from_secs(300);
 
 /// What this program would do with a history.
