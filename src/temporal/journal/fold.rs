@@ -102,40 +102,19 @@ impl Journal {
                 last = fed.now;
                 let covered = learn(&mut teller.veil, plan, fed);
                 let teller = &teller;
-                match &fed.event {
-                    Event::Signal { name, payload, id } => {
-                        let from = signals.next().cloned().flatten();
-                        page.add(|| {
-                            arrived(
-                                teller,
-                                fed,
-                                "signal",
-                                name,
-                                covered.as_ref().unwrap_or(payload),
-                                id.as_deref(),
-                                from,
-                            )
-                        })?;
-                    }
-                    Event::Update { name, payload, id } => {
-                        let from = updates.next().cloned().flatten();
-                        page.add(|| {
-                            arrived(
-                                teller,
-                                fed,
-                                "update",
-                                name,
-                                covered.as_ref().unwrap_or(payload),
-                                id.as_deref(),
-                                from,
-                            )
-                        })?;
-                    }
+                let message = match &fed.event {
+                    Event::Signal { name, payload, id } => Some(("signal", name, payload, id, signals.next())),
+                    Event::Update { name, payload, id } => Some(("update", name, payload, id, updates.next())),
                     Event::Started
                     | Event::Answered { .. }
                     | Event::Fired { .. }
                     | Event::Cancel { .. }
-                    | Event::Exceeded(_) => {}
+                    | Event::Exceeded(_) => None,
+                };
+                if let Some((kind, name, payload, id, from)) = message {
+                    let payload = covered.as_ref().unwrap_or(payload);
+                    let from = from.cloned().flatten();
+                    page.add(|| arrived(teller, fed, kind, name, payload, id.as_deref(), from))?;
                 }
                 for at in 0..fed.trace.len() {
                     page.add(|| self.line(teller, plan, fed, at, covered.as_ref()))?;
